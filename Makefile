@@ -1,0 +1,56 @@
+# Every target sets up what it needs: a virtual environment in .venv, made by uv from the lock.
+# uv itself is taken from PATH, or installed into .venv-uv when it is not there.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+UV     := $(shell command -v uv 2>/dev/null || echo .venv-uv/bin/uv)
+SCENARIO ?=
+E2E_PROVIDER ?= processes
+PYTEST_ARGS ?=
+
+.PHONY: run test e2e check lock format clean bench-overhead help
+
+help: ## List the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
+
+run: $(VENV)/.ready ## Run the demo: make run [SCENARIO=honest-fix]
+	$(BIN)/guarded-agent run --demo $(SCENARIO)
+
+test: $(VENV)/.ready ## Run the test suite
+	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+
+e2e: $(VENV)/.ready ## Run the suite on a real control plane (E2E_PROVIDER=processes|kind)
+	E2E_PROVIDER=$(E2E_PROVIDER) $(BIN)/python -m pytest e2e $(PYTEST_ARGS)
+
+check: $(VENV)/.ready ## Format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: $(VENV)/.ready ## Rewrite the code in the house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench-overhead: $(VENV)/.ready ## Cost of the guard per turn and per event
+	$(BIN)/python -m benchmarks.overhead
+
+lock: ## Resolve pyproject.toml again into requirements.lock
+	$(MAKE) $(UV)
+	$(UV) pip compile --quiet --universal --upgrade --python-version 3.11 --all-extras --group dev \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+	  pyproject.toml -o requirements.lock
+
+clean: ## Remove environments and caches
+	rm -rf $(VENV) .venv-uv .cache .pytest_cache .ruff_cache .hypothesis build dist
+
+$(VENV)/.ready: requirements.lock pyproject.toml | $(UV)
+	test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) $(VENV)
+	VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet --require-hashes requirements.lock
+	VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --editable .
+	touch $@
+
+.venv-uv/bin/uv:
+	$(PYTHON) -m venv .venv-uv
+	.venv-uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.8'

@@ -1,0 +1,134 @@
+"""Runtime guardrails for SRE agents.
+
+An end is accepted only on evidence from Kubernetes and alerts. Adapters load on first use, so
+importing this package does not import LangChain (2.4 s).
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from guardrails.core.installation import check_installation
+
+check_installation()
+
+if TYPE_CHECKING:
+    from guardrails.core.claims import Claim, ClaimKind
+    from guardrails.core.decisions import Decision
+    from guardrails.core.events import Event
+    from guardrails.core.evidence import Evidence, GateReport, GateVerdict, Tier
+    from guardrails.core.findings import Finding
+    from guardrails.core.hooks import Hook
+    from guardrails.core.incident import AlertMatcher, Goal, Incident, Slo, Workload
+    from guardrails.core.mast import FailureMode
+    from guardrails.core.outcome import Outcome
+    from guardrails.core.result import RunResult
+    from guardrails.engine import Guard, Session, replay
+    from guardrails.errors import GuardrailsError, InstallationConflict
+    from guardrails.gates.alerts.alertmanager import Alertmanager
+    from guardrails.gates.alerts.prometheus import Prometheus
+    from guardrails.gates.base import Gate
+    from guardrails.gates.evidence_gate import EvidenceGate
+    from guardrails.gates.kubernetes.client import KubernetesReader
+    from guardrails.integrations.drive import drive
+    from guardrails.integrations.langchain import GuardrailMiddleware
+    from guardrails.integrations.langgraph import guard
+    from guardrails.integrations.tools import guard_tools
+    from guardrails.policy.incidents import load_incident
+    from guardrails.policy.load import load_settings
+    from guardrails.policy.models import Settings
+    from guardrails.telemetry.jsonl import TraceFileHook
+    from guardrails.telemetry.logs import StructlogHook
+    from guardrails.telemetry.metrics import PrometheusHook
+
+_HOMES = {
+    "AlertMatcher": "core.incident",
+    "Alertmanager": "gates.alerts.alertmanager",
+    "Claim": "core.claims",
+    "ClaimKind": "core.claims",
+    "Decision": "core.decisions",
+    "Event": "core.events",
+    "Evidence": "core.evidence",
+    "EvidenceGate": "gates.evidence_gate",
+    "FailureMode": "core.mast",
+    "Finding": "core.findings",
+    "Gate": "gates.base",
+    "GateReport": "core.evidence",
+    "GateVerdict": "core.evidence",
+    "Goal": "core.incident",
+    "Guard": "engine",
+    "GuardrailMiddleware": "integrations.langchain",
+    "GuardrailsError": "errors",
+    "Hook": "core.hooks",
+    "Incident": "core.incident",
+    "InstallationConflict": "errors",
+    "KubernetesReader": "gates.kubernetes.client",
+    "Outcome": "core.outcome",
+    "Prometheus": "gates.alerts.prometheus",
+    "PrometheusHook": "telemetry.metrics",
+    "RunResult": "core.result",
+    "Session": "engine",
+    "Settings": "policy.models",
+    "Slo": "core.incident",
+    "StructlogHook": "telemetry.logs",
+    "Tier": "core.evidence",
+    "TraceFileHook": "telemetry.jsonl",
+    "Workload": "core.incident",
+    "drive": "integrations.drive",
+    "guard": "integrations.langgraph",
+    "guard_tools": "integrations.tools",
+    "load_incident": "policy.incidents",
+    "load_settings": "policy.load",
+    "replay": "engine",
+}
+
+__all__ = [
+    "AlertMatcher",
+    "Alertmanager",
+    "Claim",
+    "ClaimKind",
+    "Decision",
+    "Event",
+    "Evidence",
+    "EvidenceGate",
+    "FailureMode",
+    "Finding",
+    "Gate",
+    "GateReport",
+    "GateVerdict",
+    "Goal",
+    "Guard",
+    "GuardrailMiddleware",
+    "GuardrailsError",
+    "Hook",
+    "Incident",
+    "InstallationConflict",
+    "KubernetesReader",
+    "Outcome",
+    "Prometheus",
+    "PrometheusHook",
+    "RunResult",
+    "Session",
+    "Settings",
+    "Slo",
+    "StructlogHook",
+    "Tier",
+    "TraceFileHook",
+    "Workload",
+    "drive",
+    "guard",
+    "guard_tools",
+    "load_incident",
+    "load_settings",
+    "replay",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  # a module attribute can be anything
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'guardrails' has no attribute {name!r}")
+    return getattr(import_module(f"guardrails.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

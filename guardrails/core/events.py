@@ -1,0 +1,219 @@
+"""Events: what happened in a run, one fact each, ordered, immutable, JSON-codable.
+
+Adapters state a `Fact`; the session stamps it into an `Event` (order, time, step). The engine
+folds events and never sees anything else, so a stored trace replays to the same decisions.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from guardrails.core.claims import Claim
+from guardrails.core.evidence import GateReport
+from guardrails.core.ids import CallId, RunId
+from guardrails.core.incident import Incident
+from guardrails.core.toolaction import ToolAnnotations
+
+EVENT_SCHEMA = 1
+"""Version of the stored form of events; raised when a reader must change."""
+
+TEXT_LIMIT = 16_000
+"""Longest text kept in one fact, in characters; the digest still covers the whole text. One tool
+result of a public SRE agent is 2-8 kB (median), so this keeps nearly all of them whole."""
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of the sealed union of facts."""
+
+
+class ToolCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A tool call as the model wrote it."""
+
+    call_id: CallId
+    tool: str
+    arguments: str = "{}"
+    """JSON text."""
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Tokens of one model turn, as the provider reported them."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class RunStarted(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="run_started"):
+    """A session began."""
+
+    incident: Incident
+    adapter: str
+    """`create_agent`, `langgraph`, `cli`, `sidecar`, `replay`."""
+    model: str = ""
+    profile: str = ""
+    policy_digest: str = ""
+    shadow: bool = False
+    guard_version: str = ""
+
+
+class ModelReplied(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="model_replied"):
+    """The model took a turn."""
+
+    text: str = ""
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    invalid_tool_calls: tuple[ToolCall, ...] = ()
+    """Calls that the client library could not parse; `arguments` is the raw text."""
+    usage: Usage | None = None
+    finish_reason: str = ""
+    message_id: str = ""
+    """The framework's id of the message, if it has one; keeps a turn from being counted twice."""
+
+
+class NodeRan(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="node_ran"):
+    """A node of a graph finished, where nothing finer of its work is visible."""
+
+    node: str
+    turn: bool = False
+    """True when this counts as a step, because the graph shows no model turns at all."""
+
+
+class ToolRequested(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="tool_requested"):
+    """A tool is about to run."""
+
+    call_id: CallId
+    tool: str
+    arguments: str = "{}"
+    """JSON text."""
+    annotations: ToolAnnotations | None = None
+
+
+class ToolStatus(StrEnum):
+    """How a tool call went."""
+
+    OK = "ok"
+    ERROR = "error"
+    BLOCKED = "blocked"
+
+
+class ToolReturned(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="tool_returned"):
+    """A tool ended, well or not."""
+
+    call_id: CallId
+    tool: str
+    status: ToolStatus = ToolStatus.OK
+    text: str = ""
+    """Clipped to `TEXT_LIMIT`."""
+    digest: str = ""
+    """Hash of the whole result, so that equal results are known without keeping them."""
+    size: int = 0
+    """Characters of the whole result."""
+
+
+class AgentHandedOff(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="agent_handed_off"):
+    """Control went from one agent to another."""
+
+    to: str
+    leaves_graph: bool = False
+    """True for `Command(graph=PARENT)`: the agent leaves the graph that the guard stands around."""
+
+
+class PauseReason(StrEnum):
+    """Why a run stands still without having ended."""
+
+    INTERRUPT = "interrupt"
+    DRAIN = "drain"
+
+
+class RunPaused(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="run_paused"):
+    """The run stands still and can be resumed; this is not an end."""
+
+    reason: PauseReason
+    detail: str = ""
+
+
+class RunResumed(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="run_resumed"):
+    """A paused run goes on."""
+
+    detail: str = ""
+
+
+class ExitKind(StrEnum):
+    """By which door the agent would leave."""
+
+    FINAL_ANSWER = "final_answer"
+    STRUCTURED = "structured"
+    DIRECT_RETURN = "direct_return"
+    FINISH_TOOL = "finish_tool"
+    GRAPH_END = "graph_end"
+    MIDDLEWARE_END = "middleware_end"
+    """Another middleware ended the run (a call limit, say) without a model turn."""
+    HANDOFF = "handoff"
+    EMPTY = "empty"
+    """The model's last message has neither text nor calls."""
+    MALFORMED = "malformed"
+    """The model's last message has only calls that do not parse."""
+    BUDGET = "budget"
+    """A budget of the guard is spent."""
+    RECURSION = "recursion"
+    """The framework's recursion limit."""
+    ERROR = "error"
+    CANCELLED = "cancelled"
+
+
+class EndRequested(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="end_requested"):
+    """The agent would leave by some door. Every door leads here."""
+
+    exit: ExitKind
+    claim: Claim | None = None
+    """None where nothing was claimed (a limit, an empty answer)."""
+    call_id: CallId | None = None
+    """The finish tool's call, when a tool is held."""
+    detail: str = ""
+
+
+class GateReported(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="gate_reported"):
+    """The gate judged the claim."""
+
+    report: GateReport
+
+
+class ErrorRaised(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="error_raised"):
+    """An exception left the agent."""
+
+    error: str
+    """Type name."""
+    message: str = ""
+    where: str = ""
+    """`model`, `tool:NAME`, `graph`."""
+    fatal: bool = True
+    """False when the framework handed the error back to the model."""
+
+
+AnyFact = (
+    RunStarted
+    | ModelReplied
+    | NodeRan
+    | ToolRequested
+    | ToolReturned
+    | AgentHandedOff
+    | RunPaused
+    | RunResumed
+    | EndRequested
+    | GateReported
+    | ErrorRaised
+)
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="event"):
+    """One fact, with its place in the run."""
+
+    run: RunId
+    seq: int
+    """From 1, without gaps."""
+    at: datetime
+    step: int = 0
+    """Model turns so far, this event included."""
+    agent: str = ""
+    """Which agent, where a run has several."""
+    fact: AnyFact

@@ -1,0 +1,102 @@
+"""Hooks: how a run is watched. A hook that fails is counted and never breaks the run.
+
+The engine emits records; telemetry implements hooks. Neither knows the other.
+"""
+
+import contextlib
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from guardrails.core.decisions import Decision
+from guardrails.core.events import Event
+from guardrails.core.evidence import GateProgress
+from guardrails.core.findings import Finding
+from guardrails.core.ids import RunId
+from guardrails.core.outcome import Outcome
+
+
+class RunEnded(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="run_ended"):
+    """The last record of every run."""
+
+    run: RunId
+    at: datetime
+    outcome: Outcome
+    reason: str = ""
+    steps: int = 0
+    tool_calls: int = 0
+    refusals: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+Record = Event | Decision | Finding | GateProgress | RunEnded
+
+
+class Hook(Protocol):
+    """Receives every record of a run, in order, from one thread at a time per run."""
+
+    @property
+    def name(self) -> str:
+        """Name of the sink, for counting its failures: `jsonl`, `structlog`, `prometheus`."""
+        ...
+
+    def on_record(self, run: RunId, record: Record, /) -> None:
+        """Take one record. Must not block for long; may raise."""
+        ...
+
+
+class TimingHook(Protocol):
+    """Optional second face of a hook: receives what the guard's own work cost."""
+
+    def on_timing(self, what: str, seconds: float, /) -> None:
+        """Take the duration of one piece of the guard's work."""
+        ...
+
+
+class FailureHook(Protocol):
+    """Optional third face: is told when another hook failed."""
+
+    def on_sink_failure(self, sink: str, /) -> None:
+        """Count one failure of the sink named."""
+        ...
+
+
+class HookSet:
+    """Hands records to several hooks and survives each of them failing."""
+
+    def __init__(self, hooks: Sequence[Hook] = ()) -> None:
+        self._hooks = tuple(hooks)
+        self.failures: Counter[str] = Counter()
+        """Failures by sink name."""
+
+    def emit(self, run: RunId, record: Record) -> None:
+        """Give one record to every hook."""
+        for hook in self._hooks:
+            try:
+                hook.on_record(run, record)
+            except Exception:  # noqa: BLE001  # whatever a sink raises, the run goes on
+                self._count(hook.name)
+
+    def timing(self, what: str, seconds: float) -> None:
+        """Give one duration to the hooks that take durations."""
+        for hook in self._hooks:
+            take = getattr(hook, "on_timing", None)
+            if take is None:
+                continue
+            try:
+                take(what, seconds)
+            except Exception:  # noqa: BLE001  # as above
+                self._count(hook.name)
+
+    def _count(self, sink: str) -> None:
+        self.failures[sink] += 1
+        for hook in self._hooks:
+            tell = getattr(hook, "on_sink_failure", None)
+            if tell is not None and hook.name != sink:
+                # A broken counter cannot be counted by itself; `failures` above still has it.
+                with contextlib.suppress(Exception):
+                    tell(sink)

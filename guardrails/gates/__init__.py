@@ -1,0 +1,1 @@
+"""Evidence from the world, and the verdicts drawn from it."""

@@ -1,0 +1,64 @@
+"""What a gate is to the engine: something that turns a claim into a report.
+
+The engine knows this protocol and nothing of Kubernetes or alerts.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from guardrails.core.claims import Claim
+from guardrails.core.evidence import GateProgress, GateReport
+from guardrails.core.incident import Incident
+
+OnProgress = Callable[[GateProgress], None]
+"""Told of every look while a gate waits. Must not block."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateRequest:
+    """One end to be judged."""
+
+    incident: Incident
+    claim: Claim | None
+    """None when the run is broken off without one; the report then only describes the world."""
+    wait: bool = True
+    """Whether to wait for things to settle and stay good, or to look once."""
+    last_write_at: datetime | None = None
+    """When the agent last changed something. An alert that fires although nothing was written is
+    violated at once; after a write it gets the time that its rule needs to clear."""
+    observed: frozenset[str] = frozenset()
+    """Names that the agent's own tools returned; a diagnosis must rest on what was looked at."""
+    wait_at_most_seconds: float | None = None
+    """What is left of the run's wall time, if that is less than the gate's own limit."""
+
+
+class GateRun(Protocol):
+    """A gate that stands at the end of one run."""
+
+    async def evaluate(
+        self, request: GateRequest, *, on_progress: OnProgress | None = None
+    ) -> GateReport:
+        """Judge one end.
+
+        Returns:
+            A report, always: what could not be read is unknown evidence in it, not an exception.
+        """
+        ...
+
+
+class Gate(Protocol):
+    """Judges ends on evidence from the world. Shared by all runs; holds nothing of any run."""
+
+    @property
+    def name(self) -> str:
+        """Name for reports and metrics."""
+        ...
+
+    async def open(self, incident: Incident) -> GateRun:
+        """Note the world at the start of a run, and return the gate for that run.
+
+        Sources that do not answer are not an error here; they are when an end is judged.
+        """
+        ...

@@ -1,0 +1,122 @@
+"""The policy as a typed value: what the guard enforces, and how much proof an end needs.
+
+Strict pydantic models, because people write this file: unknown keys are refused, every field says
+its unit, what leaving it out means, and why the default is what it is.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
+
+from guardrails.core.evidence import Tier
+from guardrails.core.toolaction import Effect
+from guardrails.policy.durations import PositiveSeconds, Seconds
+
+EffectRule = Literal["allow", "warn", "block"]
+"""What happens to a call of some effect: it runs; it runs and is reported; it does not run."""
+
+
+Count = Annotated[StrictInt, Field(gt=0)]
+"""A whole number from 1; `"40"` in quotes is text, and text is not a number."""
+
+
+class Strict(BaseModel):
+    """Base of everything that people write: unknown keys are refused, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Budgets(Strict):
+    """What one run may spend. LangGraph alone would let it take 10,007 supersteps."""
+
+    steps: Count = 60
+    """Model turns. Runs that succeed take far fewer; this leaves room for refusals."""
+    tool_calls: Count = 150
+    """Tool calls, blocked ones included."""
+    tokens: Count | None = None
+    """Input plus output tokens as the provider reports them; None sets no limit."""
+    wall_time: PositiveSeconds = 3600.0
+    """From the start of the run to its end, waiting of the gate included."""
+    refusals: Count = 4
+    """How often an end may be refused; the next one ends the run `unresolved`."""
+    unknown_refusals: Count = 2
+    """How often an end may be refused for unreadable evidence before a person is called."""
+
+
+class GateSettings(Strict):
+    """How much proof an end needs, and how long the gate may wait for it."""
+
+    require: Tier = Tier.FULL
+    """Tier that a pass must reach: `state`, `alerts` or `full`."""
+    stable_for: Seconds = 60.0
+    """How long objects must stay healthy for tier `state`. Readiness flaps and crash loops with
+    the usual back-off show within a minute."""
+    window: Literal["auto"] | Seconds = "auto"
+    """How long everything must stay good for tier `full`; `auto` derives it from the alert rules
+    in scope: range + for + keep_firing_for + two evaluation intervals."""
+    poll_every: PositiveSeconds = 5.0
+    """Time between two looks. A look costs one list per kind and namespace."""
+    wait_at_most: Seconds = 1200.0
+    """Longest wait of one gate; longer than any window that ITBench's rules give (12 minutes)."""
+    list_timeout: PositiveSeconds = 10.0
+    """Time limit of one list or query."""
+    unknown_grace: Seconds = 15.0
+    """How long evidence that may come back (a timeout, a 5xx) is asked for again before the
+    verdict is `unknown`. A 403 is never waited for."""
+    allow_no_alert_source: StrictBool = False
+    """Whether a run without Prometheus may end `resolved`, at tier `state` at most."""
+
+
+class EffectRules(Strict):
+    """What happens to tool calls, by what they do to the world."""
+
+    read: EffectRule = "allow"
+    write: EffectRule = "allow"
+    destructive: EffectRule = "warn"
+
+
+class ToolNames(Strict):
+    """Glob patterns over tool names, for tools whose name and arguments do not tell enough."""
+
+    finish: tuple[str, ...] = ()
+    """Tools that submit the answer; held until the gate passes. Added to the built-in names."""
+    read: tuple[str, ...] = ()
+    write: tuple[str, ...] = ()
+    destructive: tuple[str, ...] = ()
+    shell: tuple[str, ...] = ()
+    """Tools whose argument is a command line. Added to the built-in names."""
+
+
+class Sections(Strict):
+    """What can be set for a class of models, for a policy as a whole, and for one run."""
+
+    budgets: Budgets = Field(default_factory=Budgets)
+    gate: GateSettings = Field(default_factory=GateSettings)
+    effects: EffectRules = Field(default_factory=EffectRules)
+    tools: ToolNames = Field(default_factory=ToolNames)
+
+
+class Profile(Sections):
+    """Settings for one class of models."""
+
+    models: tuple[str, ...] = ()
+    """Globs over `provider:name`, case ignored; the first profile with a match is used. Without
+    any, the profile is used only when it is named."""
+
+
+class Settings(Sections):
+    """What applies to one run: a profile, chosen and merged, under its name."""
+
+    profile: str = "default"
+    mode: Literal["enforce", "shadow"] = "enforce"
+    """`shadow` decides and records everything, and holds nothing back."""
+
+    def rule_for(self, effect: Effect) -> EffectRule:
+        """Return what happens to a call of this effect (a finish call is held, never blocked)."""
+        match effect:
+            case Effect.READ | Effect.FINISH:
+                return self.effects.read if effect is Effect.READ else "allow"
+            case Effect.WRITE:
+                return self.effects.write
+            case Effect.DESTRUCTIVE:
+                return self.effects.destructive
