@@ -1,0 +1,313 @@
+"""The engine: a pure fold `(state, event) -> (state, decision, findings)`.
+
+No I/O, no clock, no framework. The same fold runs live, in the sidecar and over stored traces, so
+a replay gives the same findings and the same decisions.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from guardrails.actions.classify import classify
+from guardrails.actions.rules import ToolRules
+from guardrails.core.decisions import Decision, EnforcedAction, Next, Reason, Verdict
+from guardrails.core.events import (
+    AgentHandedOff,
+    EndRequested,
+    ErrorRaised,
+    Event,
+    GateReported,
+    ModelReplied,
+    NodeRan,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    ToolRequested,
+    ToolReturned,
+    ToolStatus,
+)
+from guardrails.core.findings import Finding
+from guardrails.core.incident import Goal
+from guardrails.core.outcome import Outcome
+from guardrails.core.toolaction import Effect, ToolAction
+from guardrails.detectors.registry import observe_all
+from guardrails.engine import words
+from guardrails.engine.ends import on_end_requested, on_gate_reported
+from guardrails.engine.names import names_in
+from guardrails.engine.state import OPEN_CALLS_LIMIT, OpenCall, SessionState
+from guardrails.policy.models import Settings
+
+replace = msgspec.structs.replace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What the fold decides by: the settings of the run, prepared."""
+
+    settings: Settings
+    tool_rules: ToolRules
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Rules":
+        """Prepare rules from settings."""
+        names = settings.tools
+        return cls(
+            settings=settings,
+            tool_rules=ToolRules(
+                finish=names.finish,
+                read=names.read,
+                write=names.write,
+                destructive=names.destructive,
+                shell=names.shell,
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folded:
+    """What one event led to."""
+
+    state: SessionState
+    decision: Decision
+    findings: tuple[Finding, ...]
+
+
+Step = tuple[SessionState, Decision]
+
+
+def fold(state: SessionState, event: Event, rules: Rules) -> Folded:
+    """Turn the state over by one event.
+
+    Args:
+        state: The state before it.
+        event: The event; its `seq` is one more than the state's.
+        rules: What to decide by.
+
+    Returns:
+        The state after it, the decision, and what the detectors found.
+    """
+    action = _action_of(event, rules)
+    detectors, findings = observe_all(state.detectors, event, action=action)
+    before = replace(
+        state,
+        seq=event.seq,
+        step=event.step,
+        last_at=event.at,
+        progressed=state.progressed or isinstance(event.fact, _PROGRESS),
+        detectors=detectors,
+    )
+    after, decision = _decide(before, event, rules, action)
+    if findings:
+        after = replace(after, vector=_counted(after.vector, findings))
+    if rules.settings.mode == "shadow":
+        decision = _in_shadow(decision, event)
+    return Folded(state=after, decision=decision, findings=findings)
+
+
+def _decide(state: SessionState, event: Event, rules: Rules, action: ToolAction | None) -> Step:
+    quiet = Decision(run=event.run, seq=event.seq)
+    match event.fact:
+        case RunStarted() as started:
+            return _on_started(state, event, started), quiet
+        case ModelReplied() as reply:
+            return _on_replied(state, reply, rules, quiet)
+        case NodeRan(turn=turn):
+            return _within_budget(state, rules, quiet) if turn else (state, quiet)
+        case ToolRequested() as call:
+            return _on_requested(state, call, rules, quiet, action or _UNCLEAR)
+        case ToolReturned() as returned:
+            return _on_returned(state, event, returned), quiet
+        case EndRequested() as end:
+            return on_end_requested(state, end, rules.settings, quiet)
+        case GateReported(report=report):
+            return on_gate_reported(state, report, rules.settings, quiet)
+        case ErrorRaised() as error:
+            return _on_error(state, error, quiet)
+        case RunPaused():
+            return replace(state, paused_at=event.at), quiet
+        case RunResumed():
+            return _on_resumed(state, event), quiet
+        case AgentHandedOff():
+            return state, quiet
+
+
+_PROGRESS = (ModelReplied, NodeRan, ToolRequested, RunResumed)
+"""Facts that show that the agent did something since it was refused."""
+
+_UNCLEAR = ToolAction(effect=Effect.WRITE, understood=False)
+
+
+def _action_of(event: Event, rules: Rules) -> ToolAction | None:
+    match event.fact:
+        case ToolRequested() as call:
+            return classify(
+                call.tool, call.arguments, annotations=call.annotations, rules=rules.tool_rules
+            )
+        case _:
+            return None
+
+
+def _on_started(state: SessionState, event: Event, started: RunStarted) -> SessionState:
+    return replace(
+        state,
+        incident=started.incident,
+        profile=started.profile,
+        shadow=started.shadow,
+        started_at=event.at,
+    )
+
+
+def _on_replied(state: SessionState, reply: ModelReplied, rules: Rules, quiet: Decision) -> Step:
+    usage = reply.usage
+    state = replace(
+        state,
+        input_tokens=state.input_tokens + (usage.input_tokens if usage else 0),
+        output_tokens=state.output_tokens + (usage.output_tokens if usage else 0),
+    )
+    goes_on = bool(reply.tool_calls or reply.invalid_tool_calls)
+    if not goes_on or state.ended:
+        return state, quiet
+    return _within_budget(state, rules, quiet)
+
+
+def _within_budget(state: SessionState, rules: Rules, quiet: Decision) -> Step:
+    """Let the run go on, or stop it at the first budget that is spent."""
+    spent = spent_budget(state, rules.settings)
+    if state.stop is None and spent is None:
+        return state, quiet
+    reason, said = spent or (state.stop or Reason.NONE, words.STOPPED)
+    decision = replace(
+        quiet,
+        verdict=Verdict.ESCALATE,
+        action=EnforcedAction.BLOCK,
+        next=Next.STOP,
+        reason=state.stop or reason,
+        to_model=words.STOPPED,
+        to_person=said,
+    )
+    return replace(state, stop=state.stop or reason), decision
+
+
+def spent_budget(state: SessionState, settings: Settings) -> tuple[Reason, str] | None:
+    """Return the first budget that is spent, with a sentence for the operator."""
+    budgets = settings.budgets
+    now = state.last_at
+    elapsed = state.elapsed_seconds(now) if now else 0.0
+    tokens = state.input_tokens + state.output_tokens
+    limits = (
+        (Reason.BUDGET_STEPS, state.step, budgets.steps),
+        (Reason.BUDGET_TOOL_CALLS, state.tool_calls, budgets.tool_calls),
+        (Reason.BUDGET_TOKENS, tokens, budgets.tokens),
+        (Reason.BUDGET_WALL_TIME, elapsed, budgets.wall_time),
+    )
+    for reason, spent, limit in limits:
+        if limit is not None and spent > limit:
+            return reason, words.budget_spent(reason, spent=spent, limit=limit)
+    return None
+
+
+def _on_requested(
+    state: SessionState, call: ToolRequested, rules: Rules, quiet: Decision, action: ToolAction
+) -> Step:
+    state = replace(state, tool_calls=state.tool_calls + 1)
+    quiet = replace(quiet, call_id=call.call_id, tool_action=action)
+    if state.ended:
+        return state, _blocked(quiet, Reason.RUN_ENDED, words.ALREADY_ENDED)
+    state, decision = _within_budget(state, rules, quiet)
+    if decision.next is Next.STOP:
+        return state, decision
+    if action.effect is Effect.FINISH:
+        return state, replace(quiet, next=Next.VERIFY, reason=Reason.CLAIM_HELD)
+    decision = _by_effect(rules.settings, action, quiet)
+    if decision.blocked and rules.settings.mode == "enforce":
+        return state, decision
+    opened = OpenCall(call_id=call.call_id, tool=call.tool, effect=action.effect)
+    open_calls = (*state.open_calls[1 - OPEN_CALLS_LIMIT :], opened)
+    return replace(state, open_calls=open_calls), decision
+
+
+def _by_effect(settings: Settings, action: ToolAction, quiet: Decision) -> Decision:
+    match settings.rule_for(action.effect):
+        case "allow":
+            return quiet
+        case "warn":
+            return replace(
+                quiet,
+                verdict=Verdict.WARN,
+                reason=Reason.EFFECT_WARNED,
+                to_person=words.effect_for_person(action),
+            )
+        case "block":
+            denied = _blocked(quiet, Reason.EFFECT_DENIED, words.blocked_effect(action))
+            return replace(denied, to_person=words.effect_for_person(action))
+
+
+def _blocked(quiet: Decision, reason: Reason, to_model: str) -> Decision:
+    return replace(
+        quiet,
+        verdict=Verdict.DENY,
+        action=EnforcedAction.BLOCK,
+        reason=reason,
+        to_model=to_model,
+    )
+
+
+def _on_returned(state: SessionState, event: Event, returned: ToolReturned) -> SessionState:
+    call = next((c for c in state.open_calls if c.call_id == returned.call_id), None)
+    changes: dict[str, Any] = {}
+    if call is not None:
+        changes["open_calls"] = tuple(c for c in state.open_calls if c is not call)
+        # A write that failed may still have changed something, so it counts for timing.
+        if call.effect in {Effect.WRITE, Effect.DESTRUCTIVE}:
+            changes["last_write_at"] = event.at
+    diagnosing = state.incident is not None and state.incident.goal is Goal.DIAGNOSIS
+    if diagnosing and returned.status is ToolStatus.OK:
+        changes["names"] = state.names.add(names_in(returned.text))
+    return replace(state, **changes) if changes else state
+
+
+def _on_error(state: SessionState, error: ErrorRaised, quiet: Decision) -> Step:
+    if not error.fatal or state.ended:
+        return state, quiet
+    said = f"{error.error} in {error.where}: {error.message}"
+    ended = replace(state, outcome=Outcome.ABORTED, reason=Reason.ERROR, detail=said)
+    return ended, replace(
+        quiet,
+        verdict=Verdict.ESCALATE,
+        action=EnforcedAction.ESCALATE,
+        next=Next.END,
+        reason=Reason.ERROR,
+        to_person=said,
+        outcome=Outcome.ABORTED,
+    )
+
+
+def _on_resumed(state: SessionState, event: Event) -> SessionState:
+    if state.paused_at is None:
+        return state
+    paused = (event.at - state.paused_at).total_seconds()
+    return replace(state, paused_at=None, paused_seconds=state.paused_seconds + paused)
+
+
+def _counted(vector: dict[str, int], findings: tuple[Finding, ...]) -> dict[str, int]:
+    counted = dict(vector)
+    for finding in findings:
+        counted[finding.mode] = counted.get(finding.mode, 0) + 1
+    return counted
+
+
+def _in_shadow(decision: Decision, event: Event) -> Decision:
+    """Keep the verdict, hold nothing back.
+
+    An end is still looked at (once, without waiting), because its outcome is what shadow mode is
+    for; a call is never held.
+    """
+    free = replace(decision, shadow=True, action=EnforcedAction.ALLOW)
+    match decision.next, event.fact:
+        case Next.VERIFY, EndRequested():
+            return replace(free, wait=False)
+        case Next.END, _:
+            return free
+        case _:
+            return replace(free, next=Next.CONTINUE)

@@ -1,0 +1,253 @@
+"""The guard: policy, gate, hooks and clock put together, shared by every run.
+
+It opens sessions and settles ends: `settle` is the one door through which each adapter brings
+every exit.
+"""
+
+import asyncio
+import contextvars
+import threading
+import uuid
+from collections.abc import Coroutine, Sequence
+from typing import TypeVar
+
+from guardrails.core.claims import ClaimKind
+from guardrails.core.clock import Clock, SystemClock
+from guardrails.core.decisions import Decision, Next
+from guardrails.core.events import EndRequested, ErrorRaised, ExitKind, GateReported, RunStarted
+from guardrails.core.evidence import (
+    Evidence,
+    EvidenceState,
+    GateReport,
+    GateVerdict,
+    ReferenceInfo,
+    ReferenceSource,
+    SourceRef,
+    Window,
+)
+from guardrails.core.hooks import Hook, HookSet
+from guardrails.core.ids import CheckId, RunId
+from guardrails.core.incident import Incident
+from guardrails.engine.fold import Rules
+from guardrails.engine.session import Session, StoredSession, decode_session
+from guardrails.engine.state import SessionState
+from guardrails.engine.store import MemoryStore, SessionKey
+from guardrails.gates.base import Gate, GateRequest, GateRun
+from guardrails.policy.models import Settings
+from guardrails.version import VERSION
+
+T = TypeVar("T")
+
+
+class Guard:
+    """Guards any number of runs with one policy and one gate.
+
+    Args:
+        settings: What to enforce; `guardrails.policy.load_settings` makes it from a file.
+        gate: Judges ends. Without one no end is ever accepted: runs end `unverifiable`.
+        incident: The default incident, for adapters that are not given one per run.
+        hooks: Telemetry sinks.
+        clock: Where the time comes from.
+        store: Where open sessions live.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings | None = None,
+        gate: Gate | None = None,
+        incident: Incident | None = None,
+        hooks: Sequence[Hook] = (),
+        clock: Clock | None = None,
+        store: MemoryStore | None = None,
+    ) -> None:
+        self.settings = settings if settings is not None else Settings()
+        self.gate = gate
+        self.incident = incident
+        self.hooks = HookSet(hooks)
+        self.clock: Clock = clock if clock is not None else SystemClock()
+        self.store = store if store is not None else MemoryStore()
+        self._rules = Rules.of(self.settings)
+
+    def begin(
+        self,
+        key: SessionKey,
+        *,
+        adapter: str,
+        incident: Incident | None = None,
+        model: str = "",
+    ) -> Session:
+        """Open a new session under a key. One that is still open there ends `aborted`.
+
+        Args:
+            key: What the adapter finds the session by.
+            adapter: `create_agent`, `langgraph`, `cli` or `sidecar`.
+            incident: What the run is about; the guard's own incident when left out.
+            model: `provider:name`, if known.
+        """
+        abandoned = self.store.get(key)
+        if abandoned is not None and abandoned.outcome is None:
+            abandoned.observe(
+                EndRequested(exit=ExitKind.CANCELLED, detail="abandoned: a new run began")
+            )
+        state = SessionState(run=RunId(uuid.uuid4().hex))
+        session = self._session(StoredSession(state=state))
+        self.store.put(key, session)
+        session.observe(
+            RunStarted(
+                incident=incident or self.incident or Incident(task=""),
+                adapter=adapter,
+                model=model,
+                profile=self.settings.profile,
+                shadow=self.settings.mode == "shadow",
+                guard_version=VERSION,
+            )
+        )
+        return session
+
+    def find(self, key: SessionKey) -> Session | None:
+        """Return the session under a key, ended or not."""
+        return self.store.get(key)
+
+    def restore(self, key: SessionKey, data: bytes) -> Session:
+        """Bring back a session from `Session.snapshot`.
+
+        Raises:
+            TraceError: The data is not a stored session.
+        """
+        session = self._session(decode_session(data))
+        self.store.put(key, session)
+        return session
+
+    async def prepare(self, session: Session) -> None:
+        """Let the gate note the world before the agent acts. Later calls do nothing."""
+        if self.gate is not None and session.gate_run is None:
+            session.gate_run = await self._open(self.gate, session)
+
+    def prepare_sync(self, session: Session) -> None:
+        """Do `prepare` from synchronous code."""
+        run_sync(self.prepare(session))
+
+    async def settle(self, session: Session, end: EndRequested, *, agent: str = "") -> Decision:
+        """Bring an end through the door.
+
+        Args:
+            session: The run.
+            end: By which exit the agent would leave, and what it claims.
+            agent: Which agent asks.
+
+        Returns:
+            The decision: `next == END` with an outcome, or `CONTINUE` with feedback for the model.
+        """
+        decision = session.observe(end, agent=agent)
+        if decision.next is not Next.VERIFY:
+            return decision
+        try:
+            report = await self._judge(session, end, wait=decision.wait)
+        except asyncio.CancelledError:
+            session.observe(EndRequested(exit=ExitKind.CANCELLED, detail="cancelled in the gate"))
+            raise
+        return session.observe(GateReported(report=report), agent=agent)
+
+    def settle_sync(self, session: Session, end: EndRequested, *, agent: str = "") -> Decision:
+        """Do `settle` from synchronous code, inside or outside a running event loop."""
+        return run_sync(self.settle(session, end, agent=agent))
+
+    def fail(self, session: Session, error: BaseException, *, where: str) -> Decision:
+        """Record an exception that leaves the agent; the run ends `aborted`."""
+        return session.observe(
+            ErrorRaised(error=type(error).__name__, message=str(error)[:500], where=where)
+        )
+
+    async def _judge(self, session: Session, end: EndRequested, *, wait: bool) -> GateReport:
+        state = session.state
+        request = GateRequest(
+            incident=state.incident or Incident(task=""),
+            claim=end.claim,
+            wait=wait,
+            last_write_at=state.last_write_at,
+            observed=state.names.all(),
+            wait_at_most_seconds=self._time_left(state),
+        )
+        began = self.clock.monotonic()
+        try:
+            await self.prepare(session)
+            if session.gate_run is None:
+                return self._nothing_seen(end, None)
+            return await session.gate_run.evaluate(request, on_progress=session.progress)
+        except Exception as error:  # noqa: BLE001  # a gate that breaks is unknown evidence
+            return self._nothing_seen(end, error)
+        finally:
+            self.hooks.timing("gate", self.clock.monotonic() - began)
+
+    def _time_left(self, state: SessionState) -> float:
+        spent = state.elapsed_seconds(self.clock.now())
+        return max(0.0, self.settings.budgets.wall_time - spent)
+
+    async def _open(self, gate: Gate, session: Session) -> GateRun:
+        return await gate.open(session.state.incident or Incident(task=""))
+
+    def _nothing_seen(self, end: EndRequested, error: Exception | None) -> GateReport:
+        """Return the report of a gate that is missing or broke: unknown, never a pass."""
+        now = self.clock.now()
+        name = self.gate.name if self.gate is not None else "none"
+        broke = () if error is None else (_broken_gate(name, error, self.clock),)
+        said = "no gate is configured" if error is None else f"the gate broke: {error}"
+        return GateReport(
+            gate=name,
+            claim=end.claim.kind if end.claim else ClaimKind.MITIGATED,
+            verdict=GateVerdict.UNKNOWN,
+            required_tier=self.settings.gate.require,
+            reference=ReferenceInfo(source=ReferenceSource.NONE),
+            window=Window(state_seconds=0.0, full_seconds=0.0),
+            started_at=now,
+            ended_at=now,
+            evidence=broke,
+            summary=said,
+        )
+
+    def _session(self, stored: StoredSession) -> Session:
+        return Session(stored, rules=self._rules, clock=self.clock, hooks=self.hooks)
+
+
+def _broken_gate(name: str, error: Exception, clock: Clock) -> Evidence:
+    return Evidence(
+        check=CheckId("gate-ran"),
+        state=EvidenceState.UNKNOWN,
+        subject=SourceRef(source=name, detail=type(error).__name__),
+        observed=str(error)[:500],
+        expected="a report",
+        at=clock.now(),
+    )
+
+
+def run_sync(work: Coroutine[object, object, T]) -> T:
+    """Run a coroutine to its end from synchronous code.
+
+    A synchronous graph may run on a thread that has an event loop (a notebook, a server), where
+    `asyncio.run` is refused; then the work gets a thread and a loop of its own.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(_as_coroutine(work))
+    results: list[T] = []
+    errors: list[BaseException] = []
+    context = contextvars.copy_context()
+
+    def run() -> None:
+        try:
+            results.append(context.run(asyncio.run, _as_coroutine(work)))
+        except BaseException as error:  # noqa: BLE001  # handed to the caller below
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name="guarded-agent-settle")
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+async def _as_coroutine(work: Coroutine[object, object, T]) -> T:
+    return await work

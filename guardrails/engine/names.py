@@ -1,0 +1,52 @@
+"""A bounded, persistent set of names that tools returned.
+
+A diagnosis must rest on what the agent looked at, so the session remembers names. The set is a
+value (the fold stays pure), and adding is amortized O(log n): small levels merge into larger ones
+as in a log-structured tree.
+"""
+
+import re
+from collections.abc import Iterable
+
+import msgspec
+
+NAME = re.compile(r"[a-z0-9][-a-z0-9.]{1,251}[a-z0-9]")
+"""RFC 1123 subdomain, of at least three characters."""
+
+NAMES_LIMIT = 16_384
+"""Most names kept, about 1 MB; beyond it the oldest level goes. A run of 150 tool calls on a
+cluster of 1,000 pods stays below."""
+
+
+class NameSet(msgspec.Struct, frozen=True, kw_only=True):
+    """Names in levels of growing size, newest first."""
+
+    levels: tuple[frozenset[str], ...] = ()
+
+    def __contains__(self, name: str) -> bool:
+        return any(name in level for level in self.levels)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.levels))
+
+    def add(self, names: Iterable[str]) -> "NameSet":
+        """Return the set with these names in it."""
+        fresh = frozenset(name for name in names if name not in self)
+        if not fresh:
+            return self
+        levels = list(self.levels)
+        while levels and len(levels[0]) <= 2 * len(fresh):
+            fresh |= levels.pop(0)
+        levels.insert(0, fresh)
+        while len(levels) > 1 and sum(map(len, levels)) > NAMES_LIMIT:
+            levels.pop()
+        return NameSet(levels=tuple(levels))
+
+    def all(self) -> frozenset[str]:
+        """Return every name."""
+        return frozenset(name for level in self.levels for name in level)
+
+
+def names_in(text: str) -> frozenset[str]:
+    """Return what could be object names in a tool's output."""
+    return frozenset(NAME.findall(text))

@@ -1,0 +1,196 @@
+"""A session: one run's state behind a lock, with its clock and hooks.
+
+Tool calls run in parallel threads, so `observe` is serialized per run. The session stamps facts
+into events and hands them to the fold; it decides nothing itself.
+"""
+
+import threading
+import time
+from collections import deque
+
+import msgspec
+
+from guardrails.core.clock import Clock
+from guardrails.core.decisions import Decision
+from guardrails.core.events import AnyFact, Event, ModelReplied, NodeRan
+from guardrails.core.evidence import GateProgress
+from guardrails.core.findings import Finding
+from guardrails.core.hooks import HookSet, RunEnded
+from guardrails.core.ids import RunId
+from guardrails.core.outcome import Outcome
+from guardrails.core.result import RunResult
+from guardrails.engine.fold import Rules, fold
+from guardrails.engine.state import STATE_SCHEMA, SessionState
+from guardrails.errors import RunEndedError, TraceError
+from guardrails.gates.base import GateRun
+
+FINDINGS_LIMIT = 500
+"""Findings kept for the result, newest first to stay; the failure vector counts all of them."""
+
+
+class StoredSession(msgspec.Struct, frozen=True, kw_only=True, tag="session"):
+    """A session at rest."""
+
+    state: SessionState
+    findings: tuple[Finding, ...] = ()
+
+
+class Session:
+    """The guard's state for one run. Made by `Guard`, never directly."""
+
+    def __init__(
+        self,
+        stored: StoredSession,
+        *,
+        rules: Rules,
+        clock: Clock,
+        hooks: HookSet,
+    ) -> None:
+        self._state = stored.state
+        self._findings = deque(stored.findings, maxlen=FINDINGS_LIMIT)
+        self._rules = rules
+        self._clock = clock
+        self._hooks = hooks
+        self._lock = threading.RLock()
+        self.gate_run: GateRun | None = None
+        """The gate opened for this run; None until the first look."""
+
+    @property
+    def run(self) -> RunId:
+        """The run's id."""
+        return self._state.run
+
+    @property
+    def state(self) -> SessionState:
+        """The current state; a value, so it can be read at leisure."""
+        return self._state
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the run ended, or None while it goes on."""
+        return self._state.outcome
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The findings so far (the newest 500)."""
+        with self._lock:
+            return tuple(self._findings)
+
+    @property
+    def rules(self) -> Rules:
+        """What the run is decided by."""
+        return self._rules
+
+    def observe(self, fact: AnyFact, *, agent: str = "") -> Decision:
+        """Take one fact and decide.
+
+        Args:
+            fact: What happened.
+            agent: Which agent it happened to, where a run has several.
+
+        Returns:
+            What the adapter must do. Hooks have seen event, findings and decision by then.
+        """
+        began = time.perf_counter()
+        with self._lock:
+            before = self._state
+            turn = isinstance(fact, ModelReplied) or (isinstance(fact, NodeRan) and fact.turn)
+            event = Event(
+                run=before.run,
+                seq=before.seq + 1,
+                at=self._clock.now(),
+                step=before.step + turn,
+                agent=agent,
+                fact=fact,
+            )
+            folded = fold(before, event, self._rules)
+            self._state = folded.state
+            self._findings.extend(folded.findings)
+            spent = time.perf_counter() - began
+            self._emit(event, folded.decision, folded.findings)
+            if folded.state.ended and not before.ended:
+                self._hooks.emit(self.run, self._ended())
+        self._hooks.timing("observe", spent)
+        return folded.decision
+
+    def progress(self, progress: GateProgress) -> None:
+        """Pass on what a waiting gate says; it is telemetry and changes nothing."""
+        self._hooks.emit(self.run, msgspec.structs.replace(progress, run=self.run))
+
+    def result(self) -> RunResult:
+        """Return how the run ended.
+
+        Raises:
+            RunEndedError: The run has not ended.
+        """
+        with self._lock:
+            state = self._state
+            if state.outcome is None:
+                raise RunEndedError(f"run {state.run} has not ended yet")
+            report = state.report
+            now = state.last_at
+            began = state.started_at
+            return RunResult(
+                run=state.run,
+                outcome=state.outcome,
+                reason=state.reason,
+                detail=state.detail,
+                claim=state.claim,
+                verdict=report.verdict if report else None,
+                tier=report.tier if report else None,
+                refusals=state.refusals,
+                steps=state.step,
+                tool_calls=state.tool_calls,
+                input_tokens=state.input_tokens,
+                output_tokens=state.output_tokens,
+                seconds=(now - began).total_seconds() if now and began else 0.0,
+                profile=state.profile,
+                shadow=state.shadow,
+                findings=tuple(self._findings),
+                failure_vector=dict(state.vector),
+                report=report,
+            )
+
+    def snapshot(self) -> bytes:
+        """Return the session at rest, as JSON."""
+        with self._lock:
+            stored = StoredSession(state=self._state, findings=tuple(self._findings))
+        return msgspec.json.encode(stored)
+
+    def _emit(self, event: Event, decision: Decision, findings: tuple[Finding, ...]) -> None:
+        self._hooks.emit(self.run, event)
+        for finding in findings:
+            self._hooks.emit(self.run, finding)
+        self._hooks.emit(self.run, decision)
+
+    def _ended(self) -> RunEnded:
+        state = self._state
+        return RunEnded(
+            run=state.run,
+            at=state.last_at or self._clock.now(),
+            outcome=state.outcome or Outcome.ABORTED,
+            reason=state.reason,
+            steps=state.step,
+            tool_calls=state.tool_calls,
+            refusals=state.refusals,
+            input_tokens=state.input_tokens,
+            output_tokens=state.output_tokens,
+        )
+
+
+def decode_session(data: bytes) -> StoredSession:
+    """Read what `Session.snapshot` wrote.
+
+    Raises:
+        TraceError: Not a stored session, or one of a newer schema.
+    """
+    try:
+        stored = msgspec.json.decode(data, type=StoredSession)
+    except msgspec.DecodeError as error:
+        raise TraceError(f"not a stored session: {error}") from error
+    if stored.state.schema > STATE_SCHEMA:
+        raise TraceError(
+            f"session schema {stored.state.schema} is newer than {STATE_SCHEMA}; "
+            f"update guarded-agent"
+        )
+    return stored

@@ -1,0 +1,95 @@
+"""The state of one run: a value that the fold turns over, event by event.
+
+It is JSON-codable, so that a session can be stored, moved and restored between any two events.
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from guardrails.core.claims import Claim
+from guardrails.core.decisions import Reason
+from guardrails.core.events import ExitKind
+from guardrails.core.evidence import GateReport
+from guardrails.core.ids import CallId, RunId
+from guardrails.core.incident import Incident
+from guardrails.core.outcome import Outcome
+from guardrails.core.toolaction import Effect
+from guardrails.detectors.registry import DetectorStates
+from guardrails.engine.names import NameSet
+
+STATE_SCHEMA = 1
+"""Version of the stored form of a session."""
+
+OPEN_CALLS_LIMIT = 128
+"""Most tool calls remembered as running. Frameworks run a handful at a time; calls that never
+return (a killed thread) must not grow the state."""
+
+
+class OpenCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A tool call that was let through and has not returned."""
+
+    call_id: CallId
+    tool: str
+    effect: Effect
+
+
+class Ending(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An end that the gate is judging."""
+
+    exit: ExitKind
+    claim: Claim | None = None
+    call_id: CallId | None = None
+
+
+class SessionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Everything that the engine knows of one run."""
+
+    schema: int = STATE_SCHEMA
+    run: RunId
+    incident: Incident | None = None
+    shadow: bool = False
+    profile: str = ""
+    started_at: datetime | None = None
+    last_at: datetime | None = None
+    paused_at: datetime | None = None
+    paused_seconds: float = 0.0
+
+    seq: int = 0
+    step: int = 0
+    tool_calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    open_calls: tuple[OpenCall, ...] = ()
+    last_write_at: datetime | None = None
+    names: NameSet = NameSet()
+
+    stop: Reason | None = None
+    """Why the agent may take no further turn."""
+    ending: Ending | None = None
+    claim: Claim | None = None
+    refusals: int = 0
+    unknown_refusals: int = 0
+    progressed: bool = True
+    """False from a refusal until the agent does anything again."""
+    report: GateReport | None = None
+
+    outcome: Outcome | None = None
+    reason: Reason = Reason.NONE
+    detail: str = ""
+
+    vector: dict[str, int] = {}
+    """Findings by MAST id."""
+    detectors: DetectorStates = DetectorStates()
+
+    @property
+    def ended(self) -> bool:
+        """True when the run has its outcome."""
+        return self.outcome is not None
+
+    def elapsed_seconds(self, now: datetime) -> float:
+        """Return the time spent so far, pauses left out."""
+        if self.started_at is None:
+            return 0.0
+        return (now - self.started_at).total_seconds() - self.paused_seconds

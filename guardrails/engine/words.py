@@ -1,0 +1,82 @@
+"""Every sentence that the guard says, for the model and for the person.
+
+Words for the model speak of the world and of what to do next; they never mention runs, threads,
+refusal counts or this library, of which a model has no notion and which it could argue with.
+"""
+
+from guardrails.core.claims import ClaimKind
+from guardrails.core.decisions import Reason
+from guardrails.core.evidence import GateReport, GateVerdict
+from guardrails.core.toolaction import ToolAction
+from guardrails.gates.feedback import feedback
+
+EMPTY_ANSWER = (
+    "Your last message was empty, so nothing is concluded. Continue the task: call a tool, or "
+    "state your conclusion and what shows it."
+)
+MALFORMED_CALL = (
+    "Your last message held a tool call that could not be parsed, and it was not run. Send it "
+    "again with arguments that are one valid JSON object."
+)
+NOT_WHILE_WRITING = (
+    "A change that you requested is still running. Wait for its result before you conclude."
+)
+ALREADY_ENDED = "The task is closed. This call was not run."
+STOPPED = "No further calls are run in this task."
+ENDING_JUDGED = "Your conclusion is being checked already. Wait for the answer."
+
+_BUDGETS = {
+    Reason.BUDGET_STEPS: "model turns",
+    Reason.BUDGET_TOOL_CALLS: "tool calls",
+    Reason.BUDGET_TOKENS: "tokens",
+    Reason.BUDGET_WALL_TIME: "seconds of wall time",
+    Reason.BUDGET_REFUSALS: "refused ends",
+}
+
+
+def blocked_effect(action: ToolAction) -> str:
+    """Tell the model that calls of this effect do not run."""
+    what = next((f"{o.program} {o.verb}" for o in action.operations if o.verb), "this call")
+    unread = "" if action.understood else " because it could not be read with certainty"
+    return (
+        f"Not run: `{what}` counts as {action.effect}{unread}, which is not allowed here. "
+        f"Read-only calls are. If the change is needed, say so in your conclusion."
+    )
+
+
+def effect_for_person(action: ToolAction) -> str:
+    """Tell the operator what a call would do."""
+    verbs = ", ".join(f"{o.program} {o.verb}".strip() for o in action.operations) or "unknown"
+    return f"{action.effect} call: {verbs}" + ("" if action.understood else " (not understood)")
+
+
+def budget_spent(reason: Reason, *, spent: float, limit: float) -> str:
+    """Tell the operator which limit was reached."""
+    return f"budget spent: {spent:g} of {limit:g} {_BUDGETS[reason]}"
+
+
+def refused(report: GateReport, claim: ClaimKind | None) -> str:
+    """Tell the model why its end is not accepted and what would change that."""
+    match report.verdict:
+        case GateVerdict.FAIL:
+            head = f"Not accepted as {claim or 'an end'}: the cluster shows otherwise."
+            tail = "Work on these facts, check them yourself, and only then conclude."
+        case GateVerdict.PENDING:
+            head = "Not accepted yet: things had not settled when the time to wait was over."
+            tail = "Check what is listed, mend it if it is stuck, and conclude again."
+        case _:
+            head = "Not accepted: what is needed to confirm it could not be read."
+            tail = "Conclude again later, or say that a person is needed and why."
+    return f"{head}\n{feedback(report)}\n{tail}"
+
+
+def report_for_person(report: GateReport) -> str:
+    """Say in one line what the gate found."""
+    return (
+        f"gate {report.verdict}: {report.summary}"
+        if report.summary
+        else (
+            f"gate {report.verdict} with {len(report.violated)} violated and "
+            f"{len(report.unknown)} unknown facts"
+        )
+    )
