@@ -1,0 +1,192 @@
+"""The arguments of a tool call: command lines, queries and the objects that they name.
+
+Models write the same things under many names; the tables here hold those that public SRE tools use.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
+
+import msgspec
+import promql_parser
+
+from guardrails.actions.kinds import kind_of
+from guardrails.actions.tables import listed
+from guardrails.core.toolaction import Target
+
+Arguments = Mapping[str, object]
+
+_COMMAND_KEYS = listed(
+    "command cmd commands command_line commandline shell_command bash_command kubectl_command"
+    " kubectl_cmd helm_command script shell bash"
+)
+"""Arguments that hold a command line in a tool of any name."""
+_SHELL_KEYS = listed("args argv arguments input kubectl_args query line code text")
+"""Arguments that hold a command line in a tool that is known to take one."""
+_QUERY_KEYS = listed("query promql expr expression logql sql statement q query_string traceql")
+_LONGEST_QUERY = 500
+"""Characters of a query kept in a target: enough to recognise it in a report."""
+
+_KIND_KEYS = listed("kind resource_kind resourcekind resource_type resourcetype type object_kind")
+_NAME_KEYS = listed("name resource_name resourcename object_name names")
+_NAMESPACE_KEYS = listed("namespace ns k8s_namespace target_namespace kube_namespace")
+_SELECTOR_KEYS = listed("selector label_selector labelselector labels_selector")
+_NAMED_KINDS = {
+    key: kind
+    for kind in listed(
+        "pod deployment service statefulset daemonset replicaset job cronjob node configmap secret"
+        " ingress pvc hpa networkpolicy application release container"
+    )
+    for key in (kind, f"{kind}_name", f"{kind}name", f"{kind}s")
+} | {
+    "svc": "service",
+    "deploy": "deployment",
+    "service_name": "service",
+    "release_name": "release",
+    "app_name": "application",
+    "url": "url",
+    "endpoint": "url",
+    "path": "file",
+    "file": "file",
+    "file_path": "file",
+    "filename": "file",
+}
+
+
+def decode(arguments: str) -> Arguments | None:
+    """Decode a call's arguments; text alone becomes `input`, a list `argv`; `None` if malformed."""
+    if not arguments.strip():
+        return {}
+    try:
+        value: object = msgspec.json.decode(arguments)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    if isinstance(value, dict):
+        return cast("dict[str, object]", value)
+    if isinstance(value, str):
+        return {"input": value}
+    if isinstance(value, list):
+        return {"argv": cast("list[object]", value)}
+    return {} if value is None else None
+
+
+def command_line(arguments: Arguments, *, of_shell_tool: bool) -> tuple[str, ...] | str | None:
+    """Find the command line among the arguments: text, or a list of words, or none."""
+    keys = [*_COMMAND_KEYS, *(_SHELL_KEYS if of_shell_tool else ())]
+    found = [
+        line
+        for key, value in arguments.items()
+        if key.lower() in keys and (line := _as_line(value, key=key.lower())) is not None
+    ]
+    if not found and of_shell_tool:
+        texts = [value for value in arguments.values() if isinstance(value, str)]
+        found = list(texts[:1]) if len(texts) == 1 else []
+    if len(found) <= 1:
+        return found[0] if found else None
+    return "\n".join(line if isinstance(line, str) else quote(line) for line in found)
+
+
+def _as_line(value: object, *, key: str) -> tuple[str, ...] | str | None:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        words = cast("list[object]", value)
+        if words and all(isinstance(word, str) for word in words):
+            texts = tuple(word for word in words if isinstance(word, str))
+            return "\n".join(texts) if key == "commands" else texts
+    return None
+
+
+def quote(words: Sequence[str]) -> str:
+    """Write words as one command line, each quoted so that bash reads it back unchanged."""
+    return " ".join("'" + word.replace("'", "'\\''") + "'" for word in words)
+
+
+def query_text(arguments: Arguments) -> tuple[str, str] | None:
+    """Find a query among the arguments, with the key that holds it in lower case."""
+    for key, value in arguments.items():
+        if key.lower() in _QUERY_KEYS and isinstance(value, str) and value.strip():
+            return key.lower(), value
+    return None
+
+
+def query_target(text: str) -> Target:
+    """Name a query as a target."""
+    return Target(kind="query", name=text[:_LONGEST_QUERY])
+
+
+_LONGEST_PROMQL = 5_000
+_DEEPEST_PROMQL = 50
+"""Brackets. The parser recurses on the stack of the process: 100,000 of them end it."""
+
+
+def is_promql(text: str) -> bool:
+    """Tell whether a text is surely PromQL: it parses, and is more than a bare word."""
+    opened = sum(text.count(bracket) for bracket in "([{")
+    if not 0 < opened <= _DEEPEST_PROMQL or len(text) > _LONGEST_PROMQL:
+        return False
+    try:
+        promql_parser.parse(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _first(arguments: Mapping[str, object], keys: Sequence[str]) -> str:
+    for key in keys:
+        value = arguments.get(key)
+        if isinstance(value, str):
+            return value
+    return ""
+
+
+def targets_of(arguments: Arguments, *, words: Sequence[str]) -> tuple[Target, ...]:
+    """Name the objects that the arguments of a function tool speak of.
+
+    Args:
+        arguments: The decoded arguments.
+        words: The words of the tool's name: `get_pods` says that a bare `name` is a pod's.
+    """
+    plain = {key.lower(): value for key, value in arguments.items()}
+    namespace, selector = _first(plain, _NAMESPACE_KEYS), _first(plain, _SELECTOR_KEYS)
+    every = any(plain.get(key) is True for key in ("all_namespaces", "allnamespaces"))
+    found: list[Target] = []
+    for kind, name in dict.fromkeys(_named(plain, words=words)):
+        found.append(
+            Target(
+                kind=kind,
+                name=name,
+                namespace="" if kind in {"url", "file", "node"} else namespace,
+                selector="" if kind in {"url", "file"} else selector,
+                every_namespace=every,
+            )
+        )
+    query = query_text(arguments)
+    if query is not None:
+        found.append(query_target(query[1]))
+    return tuple(found)
+
+
+def _named(plain: Mapping[str, object], *, words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Give kind and name pairs."""
+    kind = _first(plain, _KIND_KEYS)
+    name = _first(plain, _NAME_KEYS)
+    resource = _first(plain, ("resource",))
+    if "/" in resource:
+        resource_kind, _, resource_name = resource.partition("/")
+        yield kind_of(resource_kind), resource_name
+    elif resource:
+        kind = kind or resource
+    for key, value in plain.items():
+        of_kind = _NAMED_KINDS.get(key)
+        if of_kind is not None and isinstance(value, str) and value:
+            yield kind_of(of_kind) if of_kind not in {"url", "file"} else of_kind, value
+    if not kind:
+        kind = next((kind_of(word) for word in words if kind_of(word) in _KNOWN_KINDS), "")
+    spoken = any(_first(plain, keys) for keys in (_NAMESPACE_KEYS, _SELECTOR_KEYS))
+    if name or (kind and (spoken or _first(plain, _KIND_KEYS) or resource)):
+        named_already = any(key in _NAMED_KINDS for key in plain) and not name
+        if not named_already and "/" not in resource:
+            yield (kind_of(kind) if kind else ""), name
+
+
+_KNOWN_KINDS = frozenset(kind_of(kind) for kind in _NAMED_KINDS.values()) - {"file", "url"}

@@ -1,0 +1,76 @@
+"""`istioctl`: it mostly looks (`proxy-status`, `analyze`); install and tag change the mesh."""
+
+from guardrails.actions.invocation import FlagTable
+from guardrails.actions.tables import tokens
+from guardrails.actions.verbs import GROUP, READ, WRITE, Verb, VerbProgram, rows
+from guardrails.core.toolaction import Effect
+
+_FLAGS = FlagTable(
+    valued=tokens(
+        "-n --namespace -i --istioNamespace -c --kubeconfig --context --as --as-group --as-uid"
+        " --vklog --kubeclient-timeout -o --output -f --filename --file -s --set --revision -r"
+        " --manifests -d --charts --timeout --proxy-admin-port --port --fqdn --direction --type"
+        " --address --status --name --name-template --level --stack-trace-level -p --component"
+        " --readiness-timeout --suppress -S --failure-threshold --message-timeout --meshConfigFile"
+        " --injectConfigFile --log_output_level --log_target --selector -l --include --exclude"
+        " --duration --start-time --end-time --dir --cluster-name --listenAddress --browser-name"
+        " --xds-address --xds-port --cert-dir --endpoints"
+    ),
+    switches=tokens(
+        "-h --help -A --all-namespaces --all --dry-run --force -y --skip-confirmation --purge"
+        " --verify --recursive -R --color --use-kube -k --verbose -v --short --remote --insecure"
+        " --plaintext --reset --static --xds-via-agents --overwrite --list-analyzers"
+        " --ignore-unknown --output-threshold --browser"
+    ),
+)
+_X = ("x", "experimental")
+
+ISTIOCTL = VerbProgram(
+    program="istioctl",
+    flags=_FLAGS,
+    namespace_flags=("-n", "--namespace"),
+    verbs={
+        **rows(
+            READ,
+            paths="analyze version proxy-status ps proxy-config pc validate completion help"
+            " verify-install options dashboard dash d ztunnel-config zc",
+        ),
+        **rows(GROUP, paths="manifest tag profile operator waypoint experimental x bug-report"),
+        **rows(
+            Verb(effect=Effect.WRITE, why="changes the proxy's log level"),
+            paths="log",
+            under="proxy-config",
+        ),
+        **rows(
+            Verb(effect=Effect.WRITE, why="changes the proxy's log level"), paths="log", under="pc"
+        ),
+        **rows(READ, under="manifest", paths="generate diff translate"),
+        **rows(READ, under="profile", paths="list dump diff"),
+        **rows(READ, under="tag", paths="list generate"),
+        **rows(READ, under="waypoint", paths="list status generate"),
+        **rows(READ, under="operator", paths="dump"),
+        **rows(Verb(effect=Effect.WRITE, dry_run=True), paths="install upgrade"),
+        **rows(Verb(effect=Effect.WRITE, dry_run=True), under="manifest", paths="install apply"),
+        **rows(WRITE, paths="create-remote-secret remote-clusters kube-inject admin"),
+        **rows(WRITE, under="tag", paths="set"),
+        **rows(WRITE, under="waypoint", paths="apply"),
+        **rows(WRITE, under="operator", paths="init"),
+        **rows(Verb(effect=Effect.DESTRUCTIVE, dry_run=True), paths="uninstall"),
+        **rows(Verb(effect=Effect.DESTRUCTIVE), under="tag", paths="remove"),
+        **rows(Verb(effect=Effect.DESTRUCTIVE), under="waypoint", paths="delete"),
+        **rows(Verb(effect=Effect.DESTRUCTIVE), under="operator", paths="remove"),
+        **{
+            path: row
+            for group in _X
+            for path, row in {
+                **rows(READ, under=group, paths="describe authz config metrics proxy-status ps"),
+                **rows(READ, under=group, paths="precheck version check-inject wait"),
+                **rows(WRITE, under=group, paths="workload add-to-mesh kube-uninject"),
+                **rows(
+                    Verb(effect=Effect.DESTRUCTIVE), under=group, paths="uninstall remove-from-mesh"
+                ),
+            }.items()
+        },
+    },
+)
+"""The analyser of `istioctl`."""

@@ -1,0 +1,125 @@
+"""Which tool names mean what before anything else is looked at.
+
+The policy may replace each list. Patterns are shell globs over the tool's name, compared without
+regard to case.
+"""
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from guardrails.core.toolaction import Effect
+
+FINISH_TOOLS: tuple[str, ...] = (
+    "submit",
+    "submit_*",
+    "final_answer",
+    "final_report",
+    "final_response",
+    "finish",
+    "finish_*",
+    "finalize",
+    "task_complete",
+    "complete_task",
+    "task_done",
+    "mark_complete",
+    "attempt_completion",
+    "done",
+    "end_run",
+    "give_up",
+)
+"""Tools that end the run in public SRE agents (hand-built graphs end by a submit tool that sets a
+state flag), plus the names that coding-agent frameworks use for the same. A policy's `finish` list
+replaces this one."""
+
+SHELL_TOOLS: tuple[str, ...] = (
+    "bash",
+    "*_bash",
+    "bash_*",
+    "shell",
+    "*_shell",
+    "shell_*",
+    "sh",
+    "terminal",
+    "terminal_*",
+    "console",
+    "cmd",
+    "run_cmd",
+    "run_command",
+    "run_commands",
+    "execute_command",
+    "exec_command",
+    "exec_shell",
+    "execute_shell*",
+    "execute",
+    "run_terminal_cmd",
+    "kubectl",
+    "run_kubectl*",
+    "kubectl_command*",
+    "kubectl_exec*",
+    "execute_kubectl*",
+    "exec_kubectl*",
+    "exec_read_only_kubectl*",
+    "nl2kubectl*",
+    "helm",
+    "argocd",
+    "flux",
+    "istioctl",
+    "curl",
+    "promtool",
+)
+"""Tools whose argument is a command line, whatever the argument is called."""
+
+RUN_TOOLS: tuple[str, ...] = (
+    "task",
+    "transfer_to_*",
+    "transfer_back_to_*",
+    "handoff_*",
+    "hand_off_*",
+    "delegate_*",
+    "write_todos",
+    "todo_write",
+    "think",
+    "plan",
+    "ask_human",
+    "ask_user",
+    "request_clarification",
+)
+"""Tools that act within the run only: hand-offs of deepagents and langgraph-supervisor, plans and
+questions. They touch nothing outside, so they read; what the other agent then does is judged call
+by call. The policy's lists win over these."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolRules:
+    """What the policy says of tools by their names. Empty lists leave it to the analysis."""
+
+    finish: tuple[str, ...] = FINISH_TOOLS
+    """Tools that ask to end the run."""
+    read: tuple[str, ...] = ()
+    """Tools that only look, whatever their arguments say."""
+    write: tuple[str, ...] = ()
+    destructive: tuple[str, ...] = ()
+    shell: tuple[str, ...] = SHELL_TOOLS
+    """Tools whose argument is a command line."""
+
+    def effect_of(self, tool: str) -> Effect | None:
+        """Give the effect that the policy sets for a tool; the gravest wins if several match."""
+        for effect, patterns in (
+            (Effect.FINISH, self.finish),
+            (Effect.DESTRUCTIVE, self.destructive),
+            (Effect.WRITE, self.write),
+            (Effect.READ, self.read),
+        ):
+            if matches(tool, patterns=patterns):
+                return effect
+        return None
+
+    def takes_command_line(self, tool: str) -> bool:
+        """Tell whether the tool's argument is a command line."""
+        return matches(tool, patterns=self.shell)
+
+
+def matches(tool: str, *, patterns: tuple[str, ...]) -> bool:
+    """Tell whether a tool's name matches one of the globs, without regard to case."""
+    name = tool.lower()
+    return any(fnmatchcase(name, pattern.lower()) for pattern in patterns)
