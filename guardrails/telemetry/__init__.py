@@ -1,0 +1,1 @@
+"""Sinks for records: logs, metrics, trace files. They import only `core`."""

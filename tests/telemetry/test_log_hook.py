@@ -1,0 +1,115 @@
+import io
+import json
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import structlog
+
+from guardrails.core.decisions import Decision, Verdict
+from guardrails.core.hooks import Record, RunEnded
+from guardrails.core.ids import RunId
+from guardrails.core.outcome import Outcome
+from guardrails.telemetry.logs import StructlogHook, configure_json_logs, json_logger
+
+RUN = RunId("run-1")
+AT = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def logged(records: list[Record], *, level: int = logging.DEBUG) -> list[dict[str, Any]]:
+    stream = io.StringIO()
+    hook = StructlogHook(json_logger(stream, level=level))
+    for record in records:
+        hook.on_record(RUN, record)
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_each_record_has_its_name_and_level(records: list[Record]) -> None:
+    """Dotted names; debug for what is usual, warning for what was held, error for what was lost."""
+    assert [
+        (line["event"].removeprefix("guarded_agent."), line["level"]) for line in logged(records)
+    ] == [
+        ("run.started", "info"),
+        ("model.replied", "debug"),
+        ("node.ran", "debug"),
+        ("tool.requested", "debug"),
+        ("tool.returned", "debug"),
+        ("tool.returned", "debug"),
+        ("agent.handed_off", "info"),
+        ("run.paused", "info"),
+        ("run.resumed", "info"),
+        ("end.requested", "info"),
+        ("gate.reported", "warning"),
+        ("error.raised", "warning"),
+        ("error.raised", "error"),
+        ("decision", "debug"),
+        ("decision", "warning"),
+        ("decision", "warning"),
+        ("decision", "error"),
+        ("finding", "warning"),
+        ("gate.progress", "debug"),
+        ("run.ended", "error"),
+    ]
+
+
+def test_no_line_holds_what_tools_were_given_or_returned(records: list[Record]) -> None:
+    """Tool results, arguments and the model's words may hold secrets: not even at debug."""
+    lines = logged(records)
+    assert len(lines) == len(records)
+    assert "hunter2" not in json.dumps(lines)
+
+
+def test_every_line_names_its_run_and_time(records: list[Record]) -> None:
+    """Lines of runs in parallel can be told apart."""
+    for line in logged(records):
+        assert line["run"] == RUN
+        assert line["event"].startswith("guarded_agent.")
+        assert line["timestamp"].endswith("Z")
+
+
+def test_the_gate_says_why(records: list[Record]) -> None:
+    """The line of a report has the verdict, the violated checks and the sentence."""
+    (line,) = [x for x in logged(records) if x["event"] == "guarded_agent.gate.reported"]
+    assert (line["verdict"], line["violated"], line["seconds"], line["summary"]) == (
+        "fail",
+        ["rollout-complete"],
+        0.2,
+        "checkout has 0 of 3 replicas",
+    )
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_an_end_that_was_not_accepted_is_an_error(outcome: Outcome) -> None:
+    """Only `resolved` and `diagnosed` end quietly."""
+    ended = RunEnded(run=RUN, at=AT, outcome=outcome, reason="why")
+    decision = Decision(run=RUN, seq=1, verdict=Verdict.ALLOW, outcome=outcome)
+    levels = [line["level"] for line in logged([ended, decision])]
+    assert levels == (["info", "debug"] if outcome.accepted else ["error", "error"])
+
+
+def test_at_info_the_usual_is_silent(records: list[Record]) -> None:
+    """Allowed calls and model turns do not fill the log."""
+    levels = {line["level"] for line in logged(records, level=logging.INFO)}
+    assert levels == {"info", "warning", "error"}
+
+
+def test_long_words_are_clipped() -> None:
+    """A line stays a line, whatever was said."""
+    decision = Decision(run=RUN, seq=1, verdict=Verdict.WARN, to_person="x" * 5000)
+    (line,) = logged([decision])
+    assert len(line["detail"]) == 401
+
+
+def test_a_program_can_log_json_everywhere(records: list[Record]) -> None:
+    """After `configure_json_logs` the hook needs no logger of its own."""
+    stream = io.StringIO()
+    configure_json_logs(stream)
+    try:
+        StructlogHook().on_record(RUN, records[0])
+        structlog.get_logger().warning("other", port=1)
+    finally:
+        structlog.reset_defaults()
+    first, second = (json.loads(line) for line in stream.getvalue().splitlines())
+    assert first["event"] == "guarded_agent.run.started"
+    assert (second["event"], second["port"], second["level"]) == ("other", 1, "warning")
