@@ -1,0 +1,53 @@
+"""The app of the suite: put into its namespace, and put back after a test has broken it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from e2e.alerts import names, quiet
+from e2e.clusters.cluster import Cluster
+from e2e.waiting import wait_until
+
+NAMESPACE = "shop"
+WORKLOADS = ("frontend", "catalog", "checkout", "payment")
+MANIFESTS = Path(__file__).resolve().parent / "faults" / "app" / "manifests"
+
+THINGS_TESTS_MAKE = (
+    "deployments,statefulsets,daemonsets,replicasets,jobs,cronjobs,pods,services,"
+    "configmaps,secrets,resourcequotas,limitranges,networkpolicies,ingresses,"
+    "horizontalpodautoscalers,poddisruptionbudgets,persistentvolumeclaims"
+)
+"""All that a fault or an agent may have left in the namespace."""
+
+
+def reset(cluster: Cluster) -> None:
+    """Give the namespace a fresh app: nothing of before, all rolled out, no alert known.
+
+    The namespace itself stays, because deleting one takes longer than all the rest.
+    """
+    cluster.kubectl(
+        "delete", THINGS_TESTS_MAKE, "--all", "-n", NAMESPACE, "--wait=true", "--timeout=40s"
+    )
+    for node in _cordoned(cluster):
+        cluster.kubectl("uncordon", node)
+    cluster.kubectl("apply", "-f", str(MANIFESTS))
+    wait_for_rollout(cluster)
+    wait_until(
+        lambda: quiet(cluster),
+        what="the fresh app has no alerts",
+        timeout=60,
+        seen=lambda: names(cluster),
+    )
+
+
+def wait_for_rollout(cluster: Cluster, *, timeout: int = 45) -> None:
+    """Wait until every Deployment of the app is rolled out."""
+    for workload in WORKLOADS:
+        cluster.kubectl(
+            "rollout", "status", f"deployment/{workload}", "-n", NAMESPACE, f"--timeout={timeout}s"
+        )
+
+
+def _cordoned(cluster: Cluster) -> list[str]:
+    path = "jsonpath={.items[?(@.spec.unschedulable==true)].metadata.name}"
+    return cluster.kubectl("get", "nodes", "-o", path).split()

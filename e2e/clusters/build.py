@@ -1,0 +1,180 @@
+"""Build the control plane's binaries from the pinned Go modules, once per set of pins.
+
+No container, no download page: `go build` fetches the modules that `e2e/go/*/go.sum` names and
+nothing else. The result is cached by everything that decides it, so a second run starts at once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from e2e.clusters.errors import ClusterUnavailableError
+
+REPO_ROOT = Path(__file__).resolve().parents[2]
+GO_MODULES = REPO_ROOT / "e2e" / "go"
+
+KUBERNETES_VERSION = "v1.36.3"
+"""Reported by the built binaries. Must agree with `e2e/go/kubernetes/go.mod`."""
+
+CACHE_VARIABLE = "GUARDED_AGENT_CACHE"
+"""Names the folder under which `e2e/<key>/bin` is kept; default `.cache` in the repository."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """One program to build: the module folder it is pinned in and its main package."""
+
+    name: str
+    module: str
+    package: str
+
+
+TOOLS = (
+    Tool(name="etcd", module="kubernetes", package="go.etcd.io/etcd/server/v3"),
+    Tool(
+        name="kube-apiserver", module="kubernetes", package="k8s.io/kubernetes/cmd/kube-apiserver"
+    ),
+    Tool(
+        name="kube-controller-manager",
+        module="kubernetes",
+        package="k8s.io/kubernetes/cmd/kube-controller-manager",
+    ),
+    Tool(
+        name="kube-scheduler", module="kubernetes", package="k8s.io/kubernetes/cmd/kube-scheduler"
+    ),
+    Tool(name="kubectl", module="kubernetes", package="k8s.io/kubernetes/cmd/kubectl"),
+    Tool(name="kwok", module="kwok", package="sigs.k8s.io/kwok/cmd/kwok"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binaries:
+    """The folder that holds every program of `TOOLS`."""
+
+    directory: Path
+
+    def path(self, name: str) -> Path:
+        """Return the program called `name`."""
+        return self.directory / name
+
+
+def build(*, cache: Path | None = None) -> Binaries:
+    """Return the binaries, building them first when the cache has none for these pins.
+
+    Args:
+        cache: Folder of the cache; default `$GUARDED_AGENT_CACHE`, else `.cache` in the repository.
+
+    Raises:
+        ClusterUnavailableError: Go is missing, or a build failed.
+    """
+    root = (cache or cache_directory()) / "e2e"
+    key = _cache_key()
+    target = root / key / "bin"
+    if target.is_dir():
+        return Binaries(directory=target)
+    root.mkdir(parents=True, exist_ok=True)
+    with _locked(root / f"{key}.lock"):
+        if not target.is_dir():
+            _build_into(root / key, scratch=root / f"{key}.partial")
+    return Binaries(directory=target)
+
+
+def cache_directory() -> Path:
+    """Return the folder that everything built or fetched for the suite goes to."""
+    named = os.environ.get(CACHE_VARIABLE)
+    return Path(named).expanduser().resolve() if named else REPO_ROOT / ".cache"
+
+
+def _build_into(target: Path, *, scratch: Path) -> None:
+    """Build every tool beside `target` and move the whole in place, so it is there or not."""
+    shutil.rmtree(scratch, ignore_errors=True)  # what an interrupted build left
+    binaries = scratch / "bin"
+    binaries.mkdir(parents=True)
+    _say(f"building {len(TOOLS)} programs into {target} (minutes when Go's own cache is cold)")
+    began = time.monotonic()
+    for number, tool in enumerate(TOOLS, start=1):
+        _say(f"[{number}/{len(TOOLS)}] {tool.name} from {tool.package}")
+        _go_build(tool, output=binaries / tool.name)
+    scratch.rename(target)
+    _say(f"built in {time.monotonic() - began:.0f} s")
+
+
+def _go_build(tool: Tool, *, output: Path) -> None:
+    command = [_go(), "build", *_build_flags(), "-o", str(output), tool.package]
+    done = subprocess.run(  # noqa: PLW1510  # the return code is turned into our own error
+        command,
+        cwd=GO_MODULES / tool.module,
+        env={**os.environ, "CGO_ENABLED": "0"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if done.returncode != 0:
+        tail = "\n".join(done.stdout.splitlines()[-20:])
+        raise ClusterUnavailableError(
+            f"`go build {tool.package}` failed in {GO_MODULES / tool.module} "
+            f"(exit code {done.returncode}). Its last lines:\n{tail}"
+        )
+
+
+def _build_flags() -> list[str]:
+    """Return the flags: pins are read and never moved, and the version is one clients can parse.
+
+    Without the version variables kubectl and `/version` report `v0.0.0-master+$Format`.
+    """
+    major, minor = KUBERNETES_VERSION.removeprefix("v").split(".")[:2]
+    package = "k8s.io/component-base/version"
+    variables = [
+        f"-X {package}.gitVersion={KUBERNETES_VERSION}",
+        f"-X {package}.gitMajor={major}",
+        f"-X {package}.gitMinor={minor}",
+    ]
+    return ["-mod=readonly", "-trimpath", "-ldflags", " ".join(["-s", "-w", *variables])]
+
+
+def _cache_key() -> str:
+    digest = hashlib.sha256()
+    for name in ("go.mod", "go.sum"):
+        for module in sorted({tool.module for tool in TOOLS}):
+            digest.update((GO_MODULES / module / name).read_bytes())
+    digest.update(repr((TOOLS, _build_flags())).encode())
+    version = subprocess.run([_go(), "version"], capture_output=True, text=True, check=True)
+    digest.update(version.stdout.encode())
+    return digest.hexdigest()[:16]
+
+
+def _go() -> str:
+    found = shutil.which("go")
+    if found is None:
+        raise ClusterUnavailableError(
+            "`go` is not on PATH; the process control plane is built from Go modules. "
+            "Install Go 1.26 or newer, or choose another cluster with E2E_PROVIDER=kind."
+        )
+    return found
+
+
+@contextmanager
+def _locked(path: Path) -> Generator[None]:
+    """Let one build at a time into a cache entry: two would each take all cores for minutes."""
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"e2e build: {line}\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{build().directory}\n")

@@ -1,0 +1,31 @@
+"""Which provider the suite uses, by `E2E_PROVIDER`."""
+
+from __future__ import annotations
+
+import os
+
+from e2e.clusters.cluster import ClusterProvider
+from e2e.clusters.errors import ClusterUnavailableError
+from e2e.clusters.kind import KindProvider
+from e2e.clusters.processes import ProcessProvider
+
+PROVIDER_VARIABLE = "E2E_PROVIDER"
+"""`processes` (default) or `kind`."""
+
+
+def chosen_provider() -> ClusterProvider:
+    """Return the provider that the environment names.
+
+    Raises:
+        ClusterUnavailableError: It names none that exists.
+    """
+    name = os.environ.get(PROVIDER_VARIABLE, "processes")
+    match name:
+        case "processes":
+            return ProcessProvider()
+        case "kind":
+            return KindProvider()
+        case _:
+            raise ClusterUnavailableError(
+                f"{PROVIDER_VARIABLE}={name!r} is no provider; there are processes and kind"
+            )

@@ -1,0 +1,42 @@
+"""Fixtures of the suite: one cluster for the session, a fresh app for each test that asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.app import reset
+from e2e.clusters.choice import chosen_provider
+from e2e.clusters.cluster import Cluster
+
+TEST_TIMEOUT_SECONDS = 120
+"""For the body of a test. Set-up is not counted: the first test's compiles Kubernetes on a cold
+cache, for minutes, and every wait of the provider has a bound of its own."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Bound the body of every test, and let set-up take as long as a cold build does."""
+    here = Path(__file__).resolve().parent
+    for item in items:
+        if here in item.path.parents and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(TEST_TIMEOUT_SECONDS, func_only=True))
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """Bring up the cluster that `E2E_PROVIDER` names, and take it down at the end."""
+    provider = chosen_provider()
+    try:
+        yield provider.up()
+    finally:
+        provider.down()
+
+
+@pytest.fixture
+def app(cluster: Cluster) -> Cluster:
+    """The cluster with a fresh app: rolled out, without alerts."""
+    reset(cluster)
+    return cluster
