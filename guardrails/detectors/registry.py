@@ -5,15 +5,20 @@ import msgspec
 from guardrails.core.events import Event
 from guardrails.core.findings import Finding
 from guardrails.core.toolaction import ToolAction
-from guardrails.detectors import repetition, termination, verification
+from guardrails.detectors.repetition import RepetitionState
+from guardrails.detectors.repetition import observe as observe_repetition
+from guardrails.detectors.termination import TerminationState
+from guardrails.detectors.termination import observe as observe_termination
+from guardrails.detectors.verification import VerificationState
+from guardrails.detectors.verification import observe as observe_verification
 
 
 class DetectorStates(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The states of all shipped detectors."""
 
-    repetition: repetition.RepetitionState = repetition.RepetitionState()
-    termination: termination.TerminationState = termination.TerminationState()
-    verification: verification.VerificationState = verification.VerificationState()
+    repetition: RepetitionState = RepetitionState()
+    termination: TerminationState = TerminationState()
+    verification: VerificationState = VerificationState()
 
 
 def observe_all(
@@ -29,8 +34,8 @@ def observe_all(
     Returns:
         The states after the event, and what was found, in a fixed order.
     """
-    repeats, found_repeats = repetition.observe(states.repetition, event, action=action)
-    ends, found_ends = termination.observe(states.termination, event)
-    checks, found_checks = verification.observe(states.verification, event, action=action)
+    repeats, found_repeats = observe_repetition(states.repetition, event, action=action)
+    ends, found_ends = observe_termination(states.termination, event)
+    checks, found_checks = observe_verification(states.verification, event, action=action)
     after = DetectorStates(repetition=repeats, termination=ends, verification=checks)
     return after, (*found_repeats, *found_ends, *found_checks)

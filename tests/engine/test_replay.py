@@ -1,6 +1,8 @@
 """The engine is a fold: replaying gives the same decisions and findings, wherever it is cut."""
 
-from hypothesis import given, settings as hypothesis_settings, strategies as st
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from guardrails.core.claims import Claim, ClaimKind
 from guardrails.core.decisions import Decision
@@ -31,7 +33,6 @@ from guardrails.core.trace import TraceHeader, encode_line, read_trace
 from guardrails.engine import Guard, SessionKey, replay
 from guardrails.engine.session import Session
 from guardrails.policy.models import Budgets, EffectRules, Settings
-
 from guardrails.testing.clock import ManualClock
 from guardrails.testing.gates import scripted_report
 from guardrails.testing.recorder import Recorder
