@@ -1,0 +1,1 @@
+"""Alerts and metrics as evidence: Prometheus first, Alertmanager beside it."""

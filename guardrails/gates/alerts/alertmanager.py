@@ -1,0 +1,129 @@
+"""Alertmanager, the second source: what is silenced, inhibited, or still held there.
+
+Read without any filter: `silenced=false` would hide exactly what a silence was set to hide. That
+an alert is absent here proves nothing, since alerts live in memory only.
+"""
+
+from collections.abc import Mapping
+
+import anyio
+import msgspec
+
+from guardrails.gates.alerts.http import HttpReader
+from guardrails.gates.snapshot import (
+    AlertmanagerState,
+    Read,
+    RoutedAlert,
+    Silence,
+    SilenceMatcher,
+)
+
+
+class _Status(msgspec.Struct, frozen=True, rename="camel"):
+    state: str
+    silenced_by: list[str] | None = None
+    inhibited_by: list[str] | None = None
+    muted_by: list[str] | None = None
+
+
+class _Alert(msgspec.Struct, frozen=True):
+    labels: dict[str, str]
+    status: _Status
+
+
+class _SilenceStatus(msgspec.Struct, frozen=True):
+    state: str
+
+
+class _Matcher(msgspec.Struct, frozen=True, rename="camel"):
+    name: str
+    value: str
+    is_regex: bool = False
+    is_equal: bool = True
+
+
+class _Silence(msgspec.Struct, frozen=True, rename="camel"):
+    id: str
+    status: _SilenceStatus
+    matchers: list[_Matcher]
+    created_by: str = ""
+
+
+class AlertmanagerReader:
+    """Reads alerts and silences over HTTP (API v2)."""
+
+    def __init__(self, http: HttpReader) -> None:
+        self._http = http
+
+    async def read(self) -> AlertmanagerState:
+        """Read both at once."""
+        alerts: tuple[Read, tuple[RoutedAlert, ...]] = (Read(), ())
+        silences: tuple[Read, tuple[Silence, ...]] = (Read(), ())
+
+        async def read_alerts() -> None:
+            nonlocal alerts
+            alerts = await self._alerts()
+
+        async def read_silences() -> None:
+            nonlocal silences
+            silences = await self._silences()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(read_alerts)
+            group.start_soon(read_silences)
+        return AlertmanagerState(
+            alerts_read=alerts[0],
+            alerts=alerts[1],
+            silences_read=silences[0],
+            silences=silences[1],
+        )
+
+    async def _alerts(self) -> tuple[Read, tuple[RoutedAlert, ...]]:
+        read, answer = await self._http.get("/api/v2/alerts", list[_Alert])
+        return read, tuple(
+            RoutedAlert(
+                labels=a.labels,
+                state=a.status.state,
+                silenced_by=tuple(a.status.silenced_by or ()),
+                inhibited_by=tuple(a.status.inhibited_by or ()),
+                muted_by=tuple(a.status.muted_by or ()),
+            )
+            for a in answer or ()
+        )
+
+    async def _silences(self) -> tuple[Read, tuple[Silence, ...]]:
+        read, answer = await self._http.get("/api/v2/silences", list[_Silence])
+        return read, tuple(
+            Silence(
+                id=s.id,
+                state=s.status.state,
+                created_by=s.created_by,
+                matchers=tuple(
+                    SilenceMatcher(
+                        name=m.name, value=m.value, is_regex=m.is_regex, is_equal=m.is_equal
+                    )
+                    for m in s.matchers
+                ),
+            )
+            for s in answer or ()
+        )
+
+
+class Alertmanager(AlertmanagerReader):
+    """Alertmanager at a URL.
+
+    Args:
+        url: Such as `http://alertmanager.monitoring:9093`.
+        timeout_seconds: Limit of one request.
+        headers: Sent with every request, such as an Authorization header.
+
+    Raises:
+        UsageError: The URL is none.
+    """
+
+    def __init__(
+        self, url: str, *, timeout_seconds: float = 10.0, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(
+            HttpReader(url, name="alertmanager", timeout_seconds=timeout_seconds, headers=headers)
+        )

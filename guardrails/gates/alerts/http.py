@@ -1,0 +1,114 @@
+"""The HTTP client of the alert sources: one GET, one typed answer, and never an exception.
+
+An answer is believed only when its status is 200 and its body is whole JSON of the expected
+shape. Everything else is a `Read` that says what happened and whether asking again may help.
+"""
+
+import ssl
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import anyio
+import httpx2
+import msgspec
+
+from guardrails.errors import UsageError
+from guardrails.gates.snapshot import Read, ReadStatus
+
+T = TypeVar("T")
+
+MESSAGE_LIMIT = 200
+"""Characters of a server's own words that are kept; a proxy's error page may be long."""
+
+_TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+class HttpReader:
+    """Reads JSON from one server.
+
+    A connection pool belongs to an event loop, and adapters may run each gate on its own loop, so
+    a pool lives only as long as one `GET`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str,
+        timeout_seconds: float = 10.0,
+        headers: Mapping[str, str] | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise UsageError(f"{name}: {url!r} is not a URL; write it like http://host:9090")
+        self.name = name
+        self.url = url.rstrip("/")
+        self._timeout = timeout_seconds
+        self._headers = dict(headers or {})
+        self._transport = transport
+        self._tls: ssl.SSLContext | None = None
+
+    def __repr__(self) -> str:
+        parts = urlsplit(self.url)
+        return f"HttpReader({self.name}, {parts.scheme}://{parts.hostname}:{parts.port})"
+
+    async def get(
+        self, path: str, type_: type[T], *, params: Mapping[str, str] | None = None
+    ) -> tuple[Read, T | None]:
+        """Read one path.
+
+        Returns:
+            How it went, and the value when it went well.
+        """
+        what = f"GET {path}"
+        try:
+            with anyio.fail_after(self._timeout):
+                response = await self._send(path, params or {})
+        except (TimeoutError, httpx2.TimeoutException):
+            return _failed(ReadStatus.TIMEOUT, f"{what}: no answer in {self._timeout:g} s"), None
+        except httpx2.TransportError as error:
+            why = str(error) or type(error).__name__
+            return _failed(ReadStatus.UNREACHABLE, f"{what}: {why}"), None
+        except (httpx2.DecodingError, httpx2.TooManyRedirects) as error:
+            return _failed(ReadStatus.GARBLED, f"{what}: {error}"), None
+        return self._judge(what, response, type_)
+
+    async def _send(self, path: str, params: Mapping[str, str]) -> httpx2.Response:
+        if self._tls is None:
+            # Loading the certificate store takes about 20 ms; once per reader is enough.
+            self._tls = ssl.create_default_context()
+        async with httpx2.AsyncClient(
+            timeout=self._timeout,
+            headers=self._headers,
+            transport=self._transport,
+            verify=self._tls,
+            follow_redirects=False,
+        ) as client:
+            return await client.get(self.url + path, params=dict(params))
+
+    def _judge(self, what: str, response: httpx2.Response, type_: type[T]) -> tuple[Read, T | None]:
+        code = response.status_code
+        if code == HTTPStatus.UNAUTHORIZED:
+            return Read(status=ReadStatus.UNAUTHORIZED, message=f"{what}: 401"), None
+        if code == HTTPStatus.FORBIDDEN:
+            return Read(status=ReadStatus.FORBIDDEN, message=f"{what}: 403"), None
+        if code != HTTPStatus.OK:
+            said = " ".join(response.text.split())[:MESSAGE_LIMIT]
+            message = f"{what}: {code} {said}".strip()
+            return Read(
+                status=ReadStatus.ERROR, message=message, temporary=code in _TEMPORARY
+            ), None
+        kind = response.headers.get("content-type", "")
+        if "json" not in kind:
+            return _failed(ReadStatus.GARBLED, f"{what}: content type {kind or 'missing'}"), None
+        try:
+            return Read(), msgspec.json.decode(response.content, type=type_)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return _failed(ReadStatus.GARBLED, f"{what}: {error}"), None
+
+
+def _failed(status: ReadStatus, message: str) -> Read:
+    return Read(status=status, message=message, temporary=True)

@@ -1,0 +1,165 @@
+"""What an alerting rule implies in time: how long it needs to clear, and to prove itself clear.
+
+Read from the rule's own PromQL, so that a window is as long as the rules in scope need and no
+longer. Also takes SLO comparisons apart, to tell "does not hold" from "no data".
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+
+import promql_parser as promql
+
+from guardrails.core.evidence import Window
+from guardrails.core.incident import AlertMatcher, Incident
+from guardrails.gates.snapshot import AlertingRule
+from guardrails.policy.durations import format_duration
+from guardrails.policy.models import GateSettings
+
+INTERVALS = 2
+"""Evaluations that must pass: one that sees the last sample of before, and one that does not."""
+
+INTERVAL_DEFAULT_SECONDS = 60.0
+"""Prometheus' own default, for a group that does not say."""
+
+UNPARSED_RANGE_SECONDS = 300.0
+"""Taken for the range of an expression that cannot be parsed: 5 m is the longest range of the
+rules that ITBench and kube-prometheus use for workloads."""
+
+COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!="})
+
+
+def lookback_seconds(query: str) -> float:
+    """Return how far back an expression looks: its longest chain of ranges and offsets.
+
+    >>> lookback_seconds("max_over_time(rate(errors_total[2m] offset 1m)[5m:30s]) > 0")
+    480.0
+    """
+    try:
+        return _lookback(promql.parse(query))
+    except ValueError:
+        return UNPARSED_RANGE_SECONDS
+
+
+def _lookback(node: object) -> float:
+    match node:
+        case promql.MatrixSelector():
+            return node.range.total_seconds() + _lookback(node.vector_selector)
+        case promql.VectorSelector():
+            return _seconds(node.offset)
+        case promql.SubqueryExpr():
+            return _lookback(node.expr) + _seconds(node.range) + _seconds(node.offset)
+        case _:
+            return max((_lookback(child) for child in _children(node)), default=0.0)
+
+
+def _children(node: object) -> Iterator[object]:
+    match node:
+        case promql.BinaryExpr():
+            yield from (node.lhs, node.rhs)
+        case promql.AggregateExpr() | promql.ParenExpr() | promql.UnaryExpr():
+            yield node.expr
+        case promql.Call():
+            yield from node.args
+        case _:
+            return
+
+
+def _seconds(value: timedelta | None) -> float:
+    # A negative offset looks ahead, which never makes the past shorter.
+    return max(0.0, value.total_seconds()) if value is not None else 0.0
+
+
+def interval_seconds(rule: AlertingRule) -> float:
+    """Return the evaluation interval of a rule's group."""
+    return rule.interval_seconds or INTERVAL_DEFAULT_SECONDS
+
+
+def clear_seconds(rule: AlertingRule) -> float:
+    """Return how long a rule may still fire after its cause is gone."""
+    lookback = lookback_seconds(rule.query)
+    return lookback + rule.keep_firing_seconds + INTERVALS * interval_seconds(rule)
+
+
+def proof_seconds(rule: AlertingRule) -> float:
+    """Return how long a rule must stay quiet to prove that its cause is gone."""
+    return clear_seconds(rule) + rule.for_seconds
+
+
+def rules_for(matcher: AlertMatcher, rules: Iterable[AlertingRule]) -> list[AlertingRule]:
+    """Return the rules that could give an alert its labels."""
+    return [rule for rule in rules if _could_make(rule, matcher)]
+
+
+def _could_make(rule: AlertingRule, matcher: AlertMatcher) -> bool:
+    name = matcher.labels.get("alertname")
+    if name is not None and rule.name != name:
+        return False
+    return all(
+        matcher.labels.get(label, value) == value
+        for label, value in rule.labels.items()
+        if "{{" not in value
+    )
+
+
+def window_for(incident: Incident, rules: Iterable[AlertingRule], settings: GateSettings) -> Window:
+    """Derive how long things must stay good.
+
+    Args:
+        incident: Its alerts say which rules are in scope.
+        rules: Every rule known: those loaded now and those of the reference, so that shortening
+            a rule does not shorten its proof.
+        settings: `window` may fix the length; `stable_for` is the least.
+    """
+    if isinstance(settings.window, float):
+        return Window(
+            state_seconds=settings.stable_for,
+            full_seconds=max(settings.window, settings.stable_for),
+            derived_from="the policy's gate.window",
+        )
+    known = list(rules)
+    wanted = [rule for alert in incident.alerts for rule in rules_for(alert, known)]
+    longest = max(wanted, key=proof_seconds, default=None)
+    if longest is None or proof_seconds(longest) <= settings.stable_for:
+        return Window(
+            state_seconds=settings.stable_for,
+            full_seconds=settings.stable_for,
+            derived_from="the policy's gate.stable_for",
+        )
+    return Window(
+        state_seconds=settings.stable_for,
+        full_seconds=proof_seconds(longest),
+        derived_from=_explain(longest),
+    )
+
+
+def _explain(rule: AlertingRule) -> str:
+    parts = [
+        (lookback_seconds(rule.query), "range"),
+        (rule.for_seconds, "for"),
+        (rule.keep_firing_seconds, "keep_firing_for"),
+        (INTERVALS * interval_seconds(rule), f"{INTERVALS} evaluations"),
+    ]
+    return f"{rule.name}: " + " + ".join(f"{format_duration(s)} {what}" for s, what in parts if s)
+
+
+def left_side(query: str) -> str | None:
+    """Return what a comparison compares, when it is one that filters against a number.
+
+    A sample that fails such a comparison is dropped from the answer, so an empty answer may mean
+    "does not hold" or "no data". The left side alone tells which.
+
+    >>> left_side("sum(rate(errors_total[1m])) / sum(rate(all_total[1m])) < 0.01")
+    'sum(rate(errors_total{}[1m])) / sum(rate(all_total{}[1m]))'
+    """
+    try:
+        node: object = promql.parse(query)
+    except ValueError:
+        return None
+    while isinstance(node, promql.ParenExpr):
+        node = node.expr
+    if not isinstance(node, promql.BinaryExpr):
+        return None
+    left, whole, right = str(node.lhs), str(node), str(node.rhs)
+    operator = whole[len(left) : len(whole) - len(right)].strip()
+    is_filter = operator in COMPARISONS and isinstance(node.rhs, promql.NumberLiteral)
+    return left if is_filter else None

@@ -1,0 +1,142 @@
+"""Checks over Alertmanager: an alert that is only silenced, inhibited or muted is not clear."""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from guardrails.core.evidence import AlertRef, Evidence, SourceRef, Tier
+from guardrails.core.ids import CheckId
+from guardrails.core.incident import AlertMatcher
+from guardrails.gates.alerts.checks import clears_by, known_rules, name_of
+from guardrails.gates.alerts.rules import rules_for
+from guardrails.gates.checks import Check, Reference, Scope, Witness, aside
+from guardrails.gates.snapshot import (
+    AlertmanagerState,
+    RoutedAlert,
+    Silence,
+    SilenceMatcher,
+    Snapshot,
+)
+
+ID = CheckId("alert-not-suppressed")
+
+ALERTS = SourceRef(source="alertmanager", detail="GET /api/v2/alerts")
+SILENCES = SourceRef(source="alertmanager", detail="GET /api/v2/silences")
+
+
+def judge_suppression(
+    reference: Reference,
+    history: Sequence[Snapshot],
+    now: datetime,  # noqa: ARG001  # the contract of a check
+    scope: Scope,
+) -> list[Evidence]:
+    """Judge what Alertmanager holds of the incident's alerts, and who silenced them."""
+    look = history[-1]
+    witness = Witness(check=ID, at=look.at, tier=Tier.ALERTS)
+    state = look.alertmanager
+    if state is None:
+        return []
+    found = list(_unread(witness, state))
+    if found:
+        return found
+    for matcher in scope.incident.alerts:
+        found.extend(_judge_alert(witness, matcher, look, state, reference, scope))
+    if found:
+        return found
+    return [witness.satisfied(ALERTS, observed="the incident names no alert to look for")]
+
+
+ALERT_NOT_SUPPRESSED = Check(
+    id=ID, judge=judge_suppression, tier=Tier.ALERTS, needs_alertmanager=True
+)
+
+
+def _unread(witness: Witness, state: AlertmanagerState) -> Iterator[Evidence]:
+    if not state.alerts_read.ok:
+        yield witness.unread(ALERTS, state.alerts_read)
+    if not state.silences_read.ok:
+        yield witness.unread(SILENCES, state.silences_read)
+
+
+def _judge_alert(  # private; one call
+    witness: Witness,
+    matcher: AlertMatcher,
+    look: Snapshot,
+    state: AlertmanagerState,
+    reference: Reference,
+    scope: Scope,
+) -> Iterator[Evidence]:
+    held = [a for a in state.alerts if matcher.matches(a.labels)]
+    by = clears_by(rules_for(matcher, known_rules(reference, look)), scope)
+    for alert in held[:1]:
+        yield witness.violated(
+            AlertRef(labels=alert.labels),
+            field="status.state",
+            observed=alert.state + _why(alert),
+            expected="resolved",
+            query=ALERTS.detail,
+            settles_by=by,
+            settling=f"alert {name_of(alert.labels)} to resolve in Alertmanager",
+        )
+    silenced = list(_silences(witness, matcher, state, reference))
+    yield from silenced
+    if not held and not any(e.counts for e in silenced):
+        yield witness.satisfied(
+            AlertRef(labels=matcher.labels),
+            field="status.state",
+            observed="not held, not silenced",
+            expected="resolved, and no silence over it",
+        )
+
+
+def _why(alert: RoutedAlert) -> str:
+    if alert.silenced_by:
+        return f" by silence {alert.silenced_by[0]}"
+    if alert.inhibited_by:
+        return f", inhibited by {alert.inhibited_by[0]}"
+    return f", muted by {alert.muted_by[0]}" if alert.muted_by else ""
+
+
+def _silences(
+    witness: Witness, matcher: AlertMatcher, state: AlertmanagerState, reference: Reference
+) -> Iterator[Evidence]:
+    before = {
+        silence.id
+        for look in (reference.snapshot, reference.start)
+        if look is not None and look.alertmanager is not None
+        for silence in look.alertmanager.silences
+        if silence.state != "expired"
+    }
+    for silence in state.silences:
+        if silence.state not in {"active", "pending"} or not covers(silence, matcher.labels):
+            continue
+        found = witness.violated(
+            AlertRef(labels=matcher.labels),
+            field="silences",
+            observed=f"silence {silence.id} ({silence.state}) by {silence.created_by or 'unknown'}",
+            expected="no silence over the incident's alert",
+            query=SILENCES.detail,
+        )
+        # People silence what they work on; one that was there before hides nothing new.
+        yield aside(found) if silence.id in before else found
+
+
+def covers(silence: Silence, labels: dict[str, str]) -> bool:
+    """Tell whether a silence could cover an alert of which only some labels are known.
+
+    Matchers over unknown labels are taken to match, and at least one known label must be named,
+    so that a narrower silence than the incident's own labels is still seen.
+    """
+    known = [m for m in silence.matchers if m.name in labels]
+    return bool(known) and all(_matches(m, labels[m.name]) for m in known)
+
+
+def _matches(matcher: SilenceMatcher, value: str) -> bool:
+    if not matcher.is_regex:
+        return (matcher.value == value) is matcher.is_equal
+    try:
+        hit = re.fullmatch(matcher.value, value) is not None
+    except re.error:
+        # RE2 knows forms that Python does not; not understood is taken as covering.
+        return True
+    return hit is matcher.is_equal

@@ -1,0 +1,211 @@
+"""What a check is: a pure rule over snapshots that returns evidence.
+
+A check sees the reference, every look of this gate so far, the time and the scope, and nothing
+else. It declares which lists it reads; the gate fetches each of them once per look.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from guardrails.core.claims import Claim, ClaimKind
+from guardrails.core.evidence import (
+    Evidence,
+    EvidenceState,
+    ObjectRef,
+    ReferenceInfo,
+    ReferenceSource,
+    SourceRef,
+    Subject,
+    Tier,
+)
+from guardrails.core.ids import CheckId
+from guardrails.core.incident import Incident, Workload
+from guardrails.gates.kubernetes.objects import KubeObject
+from guardrails.gates.snapshot import Read, ReadStatus, Snapshot
+
+STATE_SECONDS_DEFAULT = 60.0
+"""As `GateSettings.stable_for`; used where a check is run outside a gate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """What healthy looked like, and what the run found when it began."""
+
+    info: ReferenceInfo
+    snapshot: Snapshot | None = None
+    """The healthy one, older than the incident. None when there is none: what the run found at
+    its start already holds the fault and is never put here."""
+    start: Snapshot | None = None
+    """The start of the run; tells only what is new since."""
+
+
+NO_REFERENCE = Reference(info=ReferenceInfo(source=ReferenceSource.NONE))
+"""When nothing is known of the time before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What is judged, and the facts of the run that checks may use."""
+
+    incident: Incident
+    claim: Claim | None = None
+    observed: frozenset[str] = frozenset()
+    """Names that the agent's own tools returned."""
+    last_write_at: datetime | None = None
+    state_bad_at: datetime | None = None
+    """When a look of this gate last found the state of objects not good."""
+    quiet_seconds: float = STATE_SECONDS_DEFAULT
+    """How far back a restart still counts as unrest."""
+    allow_no_alert_source: bool = False
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """Every namespace in scope, once each, in the incident's order."""
+        named = (w.namespace for w in self.incident.workloads if w.namespace)
+        return tuple(dict.fromkeys((*self.incident.namespaces, *named)))
+
+    def names(self, kind: str, name: str, namespace: str) -> bool:
+        """Tell whether the incident names this workload itself."""
+        return any(_is(w, kind, name, namespace) for w in self.incident.workloads)
+
+
+def _is(workload: Workload, kind: str, name: str, namespace: str) -> bool:
+    same_place = workload.namespace in ("", namespace)
+    return same_place and workload.name == name and workload.kind.lower() == kind.lower()
+
+
+Judge = Callable[[Reference, Sequence[Snapshot], datetime, Scope], list[Evidence]]
+"""`(reference, history, now, scope) -> evidence`; history is oldest first and never empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One deterministic rule, by name."""
+
+    id: CheckId
+    judge: Judge
+    lists: tuple[str, ...] = ()
+    """Kinds whose lists it reads, in every namespace of the scope."""
+    tier: Tier = Tier.STATE
+    claims: frozenset[ClaimKind] = frozenset(ClaimKind) - {ClaimKind.DIAGNOSED}
+    """The claims it is run for."""
+    needs_prometheus: bool = False
+    needs_alertmanager: bool = False
+    """Left out when no Alertmanager was given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Witness:
+    """Writes evidence of one check about one look."""
+
+    check: CheckId
+    at: datetime
+    tier: Tier = Tier.STATE
+
+    def satisfied(
+        self, subject: Subject, *, field: str = "", observed: str, expected: str = ""
+    ) -> Evidence:
+        """Say that the subject is as it should be."""
+        return Evidence(
+            check=self.check,
+            state=EvidenceState.SATISFIED,
+            subject=subject,
+            field=field,
+            observed=observed,
+            expected=expected,
+            at=self.at,
+            tier=self.tier,
+        )
+
+    def violated(  # one keyword per field of the evidence
+        self,
+        subject: Subject,
+        *,
+        field: str = "",
+        observed: str,
+        expected: str,
+        query: str = "",
+        settles_by: datetime | None = None,
+        settling: str = "",
+    ) -> Evidence:
+        """Say what is wrong, and until when the cluster may still be working it off."""
+        return Evidence(
+            check=self.check,
+            state=EvidenceState.VIOLATED,
+            subject=subject,
+            field=field,
+            observed=observed,
+            expected=expected,
+            query=query,
+            at=self.at,
+            tier=self.tier,
+            settles_by=settles_by,
+            settling=settling,
+        )
+
+    def unknown(
+        self,
+        subject: Subject,
+        *,
+        observed: str,
+        expected: str = "",
+        field: str = "",
+        temporary: bool = False,
+    ) -> Evidence:
+        """Say that it cannot be told."""
+        return Evidence(
+            check=self.check,
+            state=EvidenceState.UNKNOWN,
+            subject=subject,
+            field=field,
+            observed=observed,
+            expected=expected,
+            at=self.at,
+            tier=self.tier,
+            temporary=temporary,
+        )
+
+    def unread(self, source: SourceRef, read: Read) -> Evidence:
+        """Say that a source could not be read."""
+        status = "" if read.status is ReadStatus.ERROR else f"{read.status}: "
+        return self.unknown(
+            source,
+            observed=f"{status}{read.message}".strip(": "),
+            expected="a readable answer",
+            temporary=read.temporary,
+        )
+
+
+def refer(item: KubeObject) -> ObjectRef:
+    """Name an object in evidence, with the identity of what was read."""
+    return ObjectRef(
+        kind=type(item).__name__,
+        name=item.metadata.name,
+        namespace=item.metadata.namespace,
+        uid=item.metadata.uid,
+        resource_version=item.metadata.resource_version,
+    )
+
+
+def unread_lists(
+    witness: Witness, look: Snapshot, scope: Scope, kinds: Sequence[str]
+) -> Iterator[Evidence]:
+    """Yield unknown evidence for every list that the check needs and the look does not hold."""
+    for namespace in scope.namespaces:
+        for kind in kinds:
+            found = look.list_of(kind, namespace)
+            source = SourceRef(source="kubernetes", detail=f"list {kind} in {namespace}")
+            if found is None:
+                yield witness.unknown(
+                    source, observed="the list was not read", expected="a readable list"
+                )
+            elif not found.read.ok:
+                yield witness.unread(source, found.read)
+
+
+def aside(evidence: Evidence) -> Evidence:
+    """Keep evidence in the report and hold it against nobody."""
+    return msgspec.structs.replace(evidence, counts=False)

@@ -1,0 +1,1 @@
+"""Kubernetes objects as evidence; one file per kind family."""

@@ -1,0 +1,371 @@
+"""Whether Services reach pods: selector, ready endpoints, and a port that the pods have.
+
+Four fault states that six trusted tools call healthy stop here: a Service that is gone, one whose
+selector matches nothing, and a target port, by number or by name, that no container has.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from guardrails.core.evidence import Evidence, ObjectRef, SourceRef
+from guardrails.core.ids import CheckId
+from guardrails.gates.checks import Check, Reference, Scope, Witness, refer, unread_lists
+from guardrails.gates.kubernetes import pods as pod_rules
+from guardrails.gates.kubernetes.objects import (
+    SERVICE_NAME,
+    ContainerPort,
+    Endpoint,
+    EndpointSlice,
+    Pod,
+    Service,
+    ServicePort,
+)
+from guardrails.gates.kubernetes.topology import (
+    WORKLOAD_LISTS,
+    Owner,
+    Territory,
+    reaction_by,
+    territory,
+)
+from guardrails.gates.snapshot import Snapshot
+
+ID = CheckId("service-reaches-pods")
+
+LISTS = (*WORKLOAD_LISTS, "ReplicaSet", "Pod", "Service", "EndpointSlice")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """Services of one namespace of one look, with what stands behind them."""
+
+    land: Territory
+    services: dict[str, Service]
+    slices: dict[str, tuple[EndpointSlice, ...]]
+
+    def selected(self, service: Service) -> tuple[Pod, ...]:
+        """Return the standing pods that the Service's selector matches."""
+        selector = service.spec.selector or {}
+        if not selector:
+            return ()
+        return tuple(
+            pod
+            for pod in self.land.pods
+            if pod_rules.stands(pod) and selector.items() <= (pod.metadata.labels or {}).items()
+        )
+
+    def ready_endpoints(self, service: Service) -> tuple[Endpoint, ...]:
+        """Return the endpoints that traffic is sent to; an absent `ready` means ready."""
+        return tuple(
+            endpoint
+            for part in self.slices.get(service.metadata.name, ())
+            for endpoint in part.endpoints or ()
+            if endpoint.conditions is None or endpoint.conditions.ready is not False
+        )
+
+    def owners(self, service: Service) -> frozenset[Owner]:
+        """Return the workloads behind a Service."""
+        return frozenset(self.land.owner_of(pod) for pod in self.selected(service))
+
+
+def network(look: Snapshot, namespace: str) -> Network:
+    """Index the Services of one namespace of a look."""
+    slices: dict[str, tuple[EndpointSlice, ...]] = {}
+    for part in look.objects(EndpointSlice, namespace):
+        name = (part.metadata.labels or {}).get(SERVICE_NAME, "")
+        slices[name] = (*slices.get(name, ()), part)
+    return Network(
+        land=territory(look, namespace),
+        services={s.metadata.name: s for s in look.objects(Service, namespace)},
+        slices=slices,
+    )
+
+
+def judge_services(
+    reference: Reference,
+    history: Sequence[Snapshot],
+    now: datetime,  # noqa: ARG001  # the contract of a check
+    scope: Scope,
+) -> list[Evidence]:
+    """Judge every Service in scope, and every one that is gone."""
+    look = history[-1]
+    witness = Witness(check=ID, at=look.at)
+    found = list(unread_lists(witness, look, scope, LISTS))
+    for namespace in scope.namespaces:
+        lists = [look.list_of(kind, namespace) for kind in LISTS]
+        if any(x is None or not x.read.ok for x in lists):
+            # Without its pods, a Service cannot be judged; the list itself is reported above.
+            continue
+        found.extend(_judge_namespace(witness, look, reference, namespace, history, scope))
+    return found
+
+
+SERVICE_REACHES_PODS = Check(id=ID, judge=judge_services, lists=LISTS)
+
+
+def _judge_namespace(  # private; one call
+    witness: Witness,
+    look: Snapshot,
+    reference: Reference,
+    namespace: str,
+    history: Sequence[Snapshot],
+    scope: Scope,
+) -> Iterator[Evidence]:
+    net = network(look, namespace)
+    before = network(reference.snapshot, namespace) if reference.snapshot else None
+    start = network(reference.start, namespace) if reference.start else None
+    for service in net.services.values():
+        judge = _Judging(
+            witness=witness, net=net, before=before, service=service, history=history, scope=scope
+        )
+        yield judge.verdict()
+    gone = {
+        name: who
+        for past, who in ((start, "it was there when the run began"), (before, "the reference"))
+        for name in (past.services if past else ())
+        if name not in net.services
+    }
+    for name, who in gone.items():
+        yield witness.violated(
+            ObjectRef(kind="Service", name=name, namespace=namespace),
+            observed="does not exist",
+            expected=f"exists ({who})",
+        )
+    if not net.services and not gone:
+        yield witness.satisfied(
+            SourceRef(source="kubernetes", detail=f"list Service in {namespace}"),
+            observed="no Service, and none known from before",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judging:
+    """One Service being judged."""
+
+    witness: Witness
+    net: Network
+    before: Network | None
+    service: Service
+    history: Sequence[Snapshot]
+    scope: Scope
+
+    def verdict(self) -> Evidence:
+        spec = self.service.spec
+        if spec.type == "ExternalName":
+            return self._fine(f"points outside the cluster, to {spec.external_name}")
+        if not spec.selector:
+            return self._by_hand()
+        for problem in (self._selection, self._switched, self._ports, self._slices, self._released):
+            found = problem()
+            if found is not None:
+                return found
+        ready = self.net.ready_endpoints(self.service)
+        return self._fine(f"{len(ready)} ready endpoints")
+
+    def _by_hand(self) -> Evidence:
+        ready = self.net.ready_endpoints(self.service)
+        old = self._old()
+        had = self.before.ready_endpoints(old) if self.before and old else ()
+        if had and not ready:
+            return self.witness.violated(
+                refer(self.service),
+                field="endpoints",
+                observed="no ready endpoint (the Service has no selector)",
+                expected=f"{len(had)} (the reference)",
+            )
+        return self._fine(f"no selector; {len(ready)} endpoints kept by hand")
+
+    def _selection(self) -> Evidence | None:
+        pods = self.net.selected(self.service)
+        selector = _words(self.service.spec.selector or {})
+        if not pods:
+            return self.witness.violated(
+                refer(self.service),
+                field="spec.selector",
+                observed=f"{selector} matches no pod",
+                expected="at least one ready pod",
+            )
+        if (
+            any(pod_rules.is_ready(p) for p in pods)
+            or self.service.spec.publish_not_ready_addresses
+        ):
+            return None
+        return self.witness.violated(
+            refer(self.service),
+            field="endpoints",
+            observed=f"none of the {len(pods)} pods that {selector} matches is ready",
+            expected="at least one ready pod",
+            settles_by=pod_rules.settles_by(pods, self.net.land, self.scope),
+            settling=f"a pod behind Service {self.service.metadata.name} to become ready",
+        )
+
+    def _switched(self) -> Evidence | None:
+        """A Service that now reaches another application's pods is not mended.
+
+        Told from a replaced workload by the reference: what it reaches now backed other Services
+        there and never this one.
+        """
+        old = self._old()
+        if self.before is None or old is None:
+            return None
+        had, has = self.before.owners(old), self.net.owners(self.service)
+        others = {
+            name: self.before.owners(s)
+            for name, s in self.before.services.items()
+            if name != self.service.metadata.name
+        }
+        taken = {name for name, owners in others.items() if has and has <= owners - had}
+        if not had or had & has or not taken:
+            return None
+        return self.witness.violated(
+            refer(self.service),
+            field="spec.selector",
+            observed=f"reaches the pods of {_owners(has)}, which stand behind Service {min(taken)}",
+            expected=f"the pods of {_owners(had)} (the reference)",
+        )
+
+    def _ports(self) -> Evidence | None:
+        if self.service.spec.cluster_ip == "None":
+            return None  # Headless: clients get pod addresses, and no port is mapped.
+        pods = self._serving()
+        for port in self.service.spec.ports or ():
+            problem = self._port(port, pods)
+            if problem is not None:
+                return self.witness.violated(
+                    refer(self.service),
+                    field=f"spec.ports[{port.name or port.port}].targetPort",
+                    observed=problem,
+                    expected="a port of the pods' containers",
+                )
+        return None
+
+    def _port(self, port: ServicePort, pods: Sequence[Pod]) -> str | None:
+        target = port.port if port.target_port is None else port.target_port
+        declared = [d for pod in pods for d in _declared(pod) if d.protocol == port.protocol]
+        if isinstance(target, str) and not target.isdigit():
+            if any(d.name == target for d in declared):
+                return None
+            return f"{target}: no container of its pods names a port so{_has(declared)}"
+        number = int(target)
+        if any(d.container_port == number for d in declared):
+            return None
+        if declared:
+            return f"{number}: no container of its pods declares it{_has(declared)}"
+        return self._undeclared(port, number, pods)
+
+    def _undeclared(self, port: ServicePort, number: int, pods: Sequence[Pod]) -> str | None:
+        """Judge a port of containers that declare none, which they need not, by the reference."""
+        old = self._old()
+        if self.before is None or old is None:
+            return None
+        was = next(
+            (p for p in old.spec.ports or () if (p.name, p.port) == (port.name, port.port)), None
+        )
+        if was is None:
+            return None
+        target = was.port if was.target_port is None else was.target_port
+        same_images = _images(pods) == _images(self.before.selected(old))
+        if str(target) == str(number) or not same_images:
+            return None
+        return f"{number}: it was {target} in the reference, and the images are the same"
+
+    def _slices(self) -> Evidence | None:
+        """Compare what the controller published with what the objects say; it may lag."""
+        serving = self._serving()
+        ready = self.net.ready_endpoints(self.service)
+        behind = {e.target_ref.uid or e.target_ref.name for e in ready if e.target_ref is not None}
+        known = {x for pod in serving for x in (pod.metadata.uid, pod.metadata.name)}
+        observed = ""
+        if not ready:
+            observed = "no ready endpoint, although ready pods match"
+        elif behind and not behind & known:
+            observed = "its endpoints are not the pods that match"
+        elif self.service.spec.cluster_ip != "None" and not self._published():
+            observed = "its EndpointSlices carry none of its ports"
+        if not observed:
+            return None
+        return self.witness.violated(
+            refer(self.service),
+            field="endpointslices",
+            observed=observed,
+            expected="the ready pods, on the Service's ports",
+            settles_by=reaction_by(self.history, self.scope),
+            settling=f"the endpoints of Service {self.service.metadata.name}",
+        )
+
+    def _published(self) -> bool:
+        """Tell whether every port of the Service is in some slice, under the right number."""
+        published = {
+            (port.name or "", port.port)
+            for part in self.net.slices.get(self.service.metadata.name, ())
+            for port in part.ports or ()
+        }
+        declared = [d for pod in self._serving() for d in _declared(pod)]
+        for port in self.service.spec.ports or ():
+            target = port.port if port.target_port is None else port.target_port
+            if isinstance(target, str) and not target.isdigit():
+                numbers = {d.container_port for d in declared if d.name == target}
+            else:
+                numbers = {int(target)}
+            if not any((port.name, number) in published for number in numbers):
+                return False
+        return True
+
+    def _released(self) -> Evidence | None:
+        """Endpoints must be pods that somebody owns: a released pod is replaced by nobody."""
+        owned = [
+            p for p in self._serving() if pod_rules.trouble_of(p, self.net.land, self.scope) is None
+        ]
+        if owned or self.service.spec.publish_not_ready_addresses:
+            return None
+        name = self._serving()[0].metadata.name if self._serving() else "?"
+        return self.witness.violated(
+            refer(self.service),
+            field="endpoints",
+            observed=f"none of its ready pods is well, such as {name}",
+            expected="a ready pod of a workload",
+        )
+
+    def _serving(self) -> tuple[Pod, ...]:
+        pods = self.net.selected(self.service)
+        if self.service.spec.publish_not_ready_addresses:
+            return pods
+        return tuple(p for p in pods if pod_rules.is_ready(p))
+
+    def _old(self) -> Service | None:
+        return self.before.services.get(self.service.metadata.name) if self.before else None
+
+    def _fine(self, observed: str) -> Evidence:
+        return self.witness.satisfied(
+            refer(self.service),
+            field="endpoints",
+            observed=observed,
+            expected="at least one ready endpoint",
+        )
+
+
+def _declared(pod: Pod) -> Iterator[ContainerPort]:
+    for container in pod.spec.containers or ():
+        yield from container.ports or ()
+    for container in pod.spec.init_containers or ():
+        if container.restart_policy == "Always":  # a sidecar keeps running and may serve
+            yield from container.ports or ()
+
+
+def _images(pods: Sequence[Pod]) -> frozenset[str]:
+    return frozenset(c.image for pod in pods for c in pod.spec.containers or ())
+
+
+def _has(declared: Sequence[ContainerPort]) -> str:
+    known = dict.fromkeys(
+        f"{d.container_port} ({d.name})" if d.name else str(d.container_port) for d in declared
+    )
+    return f"; they have {', '.join(known)}" if known else "; they declare none"
+
+
+def _words(selector: dict[str, str]) -> str:
+    return ",".join(f"{k}={v}" for k, v in sorted(selector.items()))
+
+
+def _owners(owners: frozenset[Owner]) -> str:
+    return ", ".join(f"{o.kind} {o.name}" for o in sorted(owners))

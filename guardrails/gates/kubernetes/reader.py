@@ -1,0 +1,21 @@
+"""What the gate needs of a cluster, as a protocol; only `client.py` knows the Kubernetes client."""
+
+from typing import Protocol
+
+from guardrails.gates.snapshot import ListKey, ObjectList
+
+
+class ClusterReader(Protocol):
+    """Something that lists objects."""
+
+    async def list(self, key: ListKey) -> ObjectList:
+        """Read one list whole.
+
+        Returns:
+            The list, always: a failure is its `read` status, never an exception.
+        """
+        ...
+
+    async def identity(self) -> str:
+        """Return the uid of the `kube-system` namespace, or nothing when it cannot be read."""
+        ...

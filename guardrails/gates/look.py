@@ -1,0 +1,127 @@
+"""One look at the world: every list once, all at the same time."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from guardrails.gates.alerts.sources import AlertmanagerSource, PrometheusSource
+from guardrails.gates.kubernetes.reader import ClusterReader
+from guardrails.gates.kubernetes.topology import WORKLOAD_LISTS
+from guardrails.gates.snapshot import (
+    AlertmanagerState,
+    ListKey,
+    ObjectList,
+    PrometheusState,
+    QueryResult,
+    Read,
+    ReadStatus,
+    Snapshot,
+)
+
+NO_CLUSTER = Read(
+    status=ReadStatus.UNREACHABLE, message="no cluster was given; give --kubeconfig or --context"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Where evidence comes from; None means that it was not given."""
+
+    cluster: ClusterReader | None = None
+    prometheus: PrometheusSource | None = None
+    alertmanager: AlertmanagerSource | None = None
+
+
+async def take_look(
+    sources: Sources,
+    *,
+    namespaces: Sequence[str],
+    kinds: Sequence[str],
+    queries: Sequence[str],
+    at: datetime,
+) -> Snapshot:
+    """Read everything once and return it as one snapshot.
+
+    Args:
+        sources: Where to read.
+        namespaces: The scope.
+        kinds: Kinds to list in each namespace.
+        queries: Instant queries for Prometheus.
+        at: The time that the snapshot carries.
+    """
+    keys = [ListKey(kind=kind, namespace=n) for n in dict.fromkeys(namespaces) for kind in kinds]
+    async with asyncio.TaskGroup() as group:
+        lists = [group.create_task(_list(sources.cluster, key)) for key in keys]
+        prometheus = group.create_task(_prometheus(sources.prometheus, queries))
+        alertmanager = group.create_task(_alertmanager(sources.alertmanager))
+        cluster = group.create_task(_identity(sources.cluster))
+    read = [task.result() for task in lists]
+    empty = [ListKey(kind="Namespace", namespace=n, name=n) for n in _empty(read, namespaces)]
+    # Only where nothing was found is it worth a request to tell "empty" from "does not exist".
+    asked = [await _list(sources.cluster, key) for key in empty]
+    return Snapshot(
+        at=at,
+        cluster=cluster.result(),
+        lists=(*read, *asked),
+        prometheus=prometheus.result(),
+        alertmanager=alertmanager.result(),
+    )
+
+
+def _empty(lists: Sequence[ObjectList], namespaces: Sequence[str]) -> list[str]:
+    filled = {
+        x.key.namespace
+        for x in lists
+        if x.key.kind in WORKLOAD_LISTS and (x.objects or not x.read.ok)
+    }
+    listed = {x.key.namespace for x in lists}
+    return [n for n in dict.fromkeys(namespaces) if n in listed and n not in filled]
+
+
+async def _list(reader: ClusterReader | None, key: ListKey) -> ObjectList:
+    if reader is None:
+        return ObjectList(key=key, read=NO_CLUSTER)
+    try:
+        return await reader.list(key)
+    except Exception as error:  # noqa: BLE001  # a reader that breaks its word is an unread list
+        return ObjectList(key=key, read=_broken(error))
+
+
+async def _identity(reader: ClusterReader | None) -> str:
+    if reader is None:
+        return ""
+    try:
+        return await reader.identity()
+    except Exception:  # noqa: BLE001  # as above; an unknown identity is written as empty
+        return ""
+
+
+async def _prometheus(
+    source: PrometheusSource | None, queries: Sequence[str]
+) -> PrometheusState | None:
+    if source is None:
+        return None
+    try:
+        return await source.read(queries=queries)
+    except Exception as error:  # noqa: BLE001  # as above
+        failed = _broken(error)
+        return PrometheusState(
+            alerts_read=failed,
+            rules_read=failed,
+            queries=tuple(QueryResult(query=q, read=failed) for q in queries),
+        )
+
+
+async def _alertmanager(source: AlertmanagerSource | None) -> AlertmanagerState | None:
+    if source is None:
+        return None
+    try:
+        return await source.read()
+    except Exception as error:  # noqa: BLE001  # as above
+        return AlertmanagerState(alerts_read=_broken(error), silences_read=_broken(error))
+
+
+def _broken(error: Exception) -> Read:
+    said = " ".join(f"{type(error).__name__}: {error}".split())
+    return Read(status=ReadStatus.ERROR, message=f"the reader failed: {said}")

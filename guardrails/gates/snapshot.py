@@ -1,0 +1,246 @@
+"""The world at one instant, with what could not be read marked as such; stored as JSON.
+
+A snapshot is all that checks ever see: they are pure functions of snapshots, so a stored one
+judges as the live one did. A list that failed keeps its status: it is never an empty list.
+"""
+
+import gzip
+import zlib
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from guardrails.errors import BaselineError
+from guardrails.gates.kubernetes.objects import KubeObject
+
+SNAPSHOT_SCHEMA = 1
+"""Version of the stored form; raised when a reader must change."""
+
+
+class ReadStatus(StrEnum):
+    """How one read of a source went."""
+
+    OK = "ok"
+    FORBIDDEN = "forbidden"
+    UNAUTHORIZED = "unauthorized"
+    TIMEOUT = "timeout"
+    ERROR = "error"
+    """The server answered with an error."""
+    UNREACHABLE = "unreachable"
+    GARBLED = "garbled"
+    """The body is not what was asked for: truncated, not JSON, another kind, no data."""
+
+
+class Read(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How one read of a source went, and why."""
+
+    status: ReadStatus = ReadStatus.OK
+    message: str = ""
+    temporary: bool = False
+    """Asking again may help."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the values beside it may be believed."""
+        return self.status is ReadStatus.OK
+
+
+class ListKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Names one list: all objects of a kind in a namespace."""
+
+    kind: str
+    namespace: str = ""
+    name: str = ""
+    """When set, only the object of this name (a field selector on the same list)."""
+
+    def __str__(self) -> str:
+        """Write it as the verb would be spoken: `list Pod in shop`."""
+        where = f" in {self.namespace}" if self.namespace else ""
+        return f"list {self.kind}{where}" + (f" named {self.name}" if self.name else "")
+
+
+class ObjectList(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One list of objects, or why there is none."""
+
+    key: ListKey
+    read: Read = Read()
+    resource_version: str = ""
+    objects: tuple[KubeObject, ...] = ()
+
+
+class FiringAlert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An alert as Prometheus lists it: pending or firing; an inactive one is not listed."""
+
+    labels: dict[str, str]
+    state: str
+    active_at: datetime | None = None
+
+
+class AlertingRule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An alerting rule as it is loaded."""
+
+    name: str
+    query: str
+    group: str = ""
+    file: str = ""
+    labels: dict[str, str] = {}
+    for_seconds: float = 0.0
+    keep_firing_seconds: float = 0.0
+    interval_seconds: float = 0.0
+    """Of its group."""
+    health: str = ""
+    last_error: str = ""
+    last_evaluation: datetime | None = None
+
+
+class QueryResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Answer to one instant query."""
+
+    query: str
+    read: Read = Read()
+    values: tuple[str, ...] = ()
+    """The sample values, as text: Prometheus writes NaN and infinities so."""
+
+
+class PrometheusState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What Prometheus says."""
+
+    alerts_read: Read = Read()
+    alerts: tuple[FiringAlert, ...] = ()
+    rules_read: Read = Read()
+    rules: tuple[AlertingRule, ...] = ()
+    queries: tuple[QueryResult, ...] = ()
+
+
+class RoutedAlert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An alert as Alertmanager lists it; a resolved one is not listed."""
+
+    labels: dict[str, str]
+    state: str = ""
+    """`active`, `suppressed` or `unprocessed`."""
+    silenced_by: tuple[str, ...] = ()
+    inhibited_by: tuple[str, ...] = ()
+    muted_by: tuple[str, ...] = ()
+
+
+class SilenceMatcher(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One matcher of a silence."""
+
+    name: str
+    value: str
+    is_regex: bool = False
+    is_equal: bool = True
+
+
+class Silence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A silence; expired ones are listed too."""
+
+    id: str = ""
+    state: str = ""
+    matchers: tuple[SilenceMatcher, ...] = ()
+    created_by: str = ""
+
+
+class AlertmanagerState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What Alertmanager says."""
+
+    alerts_read: Read = Read()
+    alerts: tuple[RoutedAlert, ...] = ()
+    silences_read: Read = Read()
+    silences: tuple[Silence, ...] = ()
+
+
+T = TypeVar("T")
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="snapshot"):
+    """Cluster and alerts at one instant."""
+
+    schema: int = SNAPSHOT_SCHEMA
+    at: datetime
+    cluster: str = ""
+    """Uid of the `kube-system` namespace, when readable: which cluster this is."""
+    lists: tuple[ObjectList, ...] = ()
+    prometheus: PrometheusState | None = None
+    """None when no Prometheus was given."""
+    alertmanager: AlertmanagerState | None = None
+
+    def list_of(self, kind: str, namespace: str) -> ObjectList | None:
+        """Return the list of a kind in a namespace, or None when it was not asked for."""
+        return next(
+            (x for x in self.lists if x.key.kind == kind and x.key.namespace == namespace), None
+        )
+
+    def objects(self, type_: type[T], namespace: str) -> tuple[T, ...]:
+        """Return what a good list holds; nothing when the list failed or was not asked for."""
+        found = self.list_of(type_.__name__, namespace)
+        if found is None or not found.read.ok:
+            return ()
+        return tuple(x for x in found.objects if isinstance(x, type_))
+
+
+class _SchemaOnly(msgspec.Struct, frozen=True):
+    schema: int = 0
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Snapshot)
+
+
+def encode_snapshot(snapshot: Snapshot) -> bytes:
+    """Encode a snapshot as JSON."""
+    return _encoder.encode(snapshot)
+
+
+def decode_snapshot(data: bytes, *, name: str) -> Snapshot:
+    """Decode a stored snapshot.
+
+    Raises:
+        BaselineError: Not a snapshot, or one of a newer schema; the message begins with `name`.
+    """
+    try:
+        return _decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BaselineError(f"{name}: {_why(data, error)}") from error
+
+
+def write_snapshot(snapshot: Snapshot, path: Path) -> None:
+    """Write a snapshot file, compressed when the name ends in `.gz`; replaces it atomically."""
+    data = encode_snapshot(snapshot)
+    half = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        half.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+        half.replace(path)
+    except OSError as error:
+        raise BaselineError(f"{path}: cannot write the baseline: {error.strerror}") from error
+
+
+def read_snapshot(path: Path) -> Snapshot:
+    """Read a snapshot file.
+
+    Raises:
+        BaselineError: The file cannot be read, or is not a snapshot of a known schema.
+    """
+    try:
+        data = path.read_bytes()
+        if path.suffix == ".gz":
+            data = gzip.decompress(data)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise BaselineError(f"{path}: not a gzip file, or cut short: {error}") from error
+    except OSError as error:
+        raise BaselineError(f"{path}: cannot read the baseline: {error.strerror}") from error
+    return decode_snapshot(data, name=str(path))
+
+
+def _why(data: bytes, error: Exception) -> str:
+    try:
+        schema = msgspec.json.decode(data, type=_SchemaOnly).schema
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        schema = 0
+    if schema > SNAPSHOT_SCHEMA:
+        return f"snapshot schema {schema} is newer than {SNAPSHOT_SCHEMA}; update guarded-agent"
+    return f"not a snapshot written by `guarded-agent baseline record`: {error}"

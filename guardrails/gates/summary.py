@@ -1,0 +1,37 @@
+"""The one sentence of a report that a person reads first."""
+
+import msgspec
+
+from guardrails.core.evidence import EvidenceState, GateReport, GateVerdict
+from guardrails.gates.feedback import describe
+from guardrails.policy.durations import format_duration
+
+
+def summarize(report: GateReport) -> GateReport:
+    """Return the report with its summary filled in."""
+    return msgspec.structs.replace(report, summary=_sentence(report))
+
+
+def _sentence(report: GateReport) -> str:
+    match report.verdict:
+        case GateVerdict.PASS:
+            satisfied = sum(e.state is EvidenceState.SATISFIED for e in report.evidence)
+            held = format_duration(round((report.ended_at - report.trail[0].at).total_seconds()))
+            return (
+                f"Passed at tier {report.tier}: {satisfied} facts satisfied, watched for {held}; "
+                f"reference: {report.reference.source}."
+            )
+        case GateVerdict.FAIL:
+            hard = [
+                e
+                for e in report.violated
+                if e.settles_by is None or e.settles_by <= report.ended_at
+            ]
+            first = hard[0]
+            more = f", and {len(hard) - 1} more" if len(hard) > 1 else ""
+            return f"Failed: {describe(first.subject)}: {first.observed}{more}."
+        case GateVerdict.UNKNOWN:
+            return f"Unknown: {'; '.join(report.waiting_for)}."
+        case GateVerdict.PENDING:
+            until = f" until {report.waiting_until:%H:%M:%S}" if report.waiting_until else ""
+            return f"Not yet: waiting{until} for {'; '.join(report.waiting_for)}."
