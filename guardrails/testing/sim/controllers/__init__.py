@@ -1,0 +1,1 @@
+"""Small, deterministic controllers: what makes the simulated cluster converge."""
