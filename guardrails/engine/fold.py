@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from guardrails.actions.classify import classify
-from guardrails.actions.rules import ToolRules
+from guardrails.actions.rules import FINISH_TOOLS, SHELL_TOOLS, ToolRules
 from guardrails.core.decisions import Decision, EnforcedAction, Next, Reason, Verdict
 from guardrails.core.events import (
     AgentHandedOff,
@@ -55,11 +55,11 @@ class Rules:
         return cls(
             settings=settings,
             tool_rules=ToolRules(
-                finish=names.finish,
+                finish=(*FINISH_TOOLS, *names.finish),
                 read=names.read,
                 write=names.write,
                 destructive=names.destructive,
-                shell=names.shell,
+                shell=(*SHELL_TOOLS, *names.shell),
             ),
         )
 

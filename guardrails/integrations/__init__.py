@@ -1,0 +1,1 @@
+"""Adapters: a framework's facts into events, decisions into its acts."""

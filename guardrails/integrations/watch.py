@@ -1,0 +1,196 @@
+"""What one pass through a graph shows, told to the session once.
+
+Callbacks and state updates see the same run from two sides. Both hand what they see to a `Watch`,
+which keeps a fact from being counted twice and brings the agent to a halt when the guard says so.
+"""
+
+import threading
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+
+from langchain_core.messages import AIMessage
+
+from guardrails.core.decisions import Next
+from guardrails.core.events import (
+    AgentHandedOff,
+    ErrorRaised,
+    NodeRan,
+    ToolCall,
+    ToolRequested,
+    ToolStatus,
+)
+from guardrails.core.ids import CallId
+from guardrails.engine import Session
+from guardrails.integrations.holding import (
+    _ask,  # pyright: ignore[reportPrivateUsage]  # the rule for "decided on already" must be one
+    note_paused,
+    note_returned,
+    note_tool_error,
+)
+from guardrails.integrations.messages import reply_of
+from guardrails.integrations.seen import first_time, was_seen
+
+REMEMBERED = 256
+"""Calls and texts of the newest turns kept; a result comes in the superstep after its call."""
+
+TURNS_AFTER_END = 8
+"""Model turns an agent may still take after its end was accepted, to write its report."""
+
+
+class Halt(BaseException):  # a signal like `CancelledError`, not an error
+    """The agent takes no further turn.
+
+    Not an `Exception`: agents catch those to retry, and a budget that is spent stays spent.
+    """
+
+
+class CallHeld(Exception):  # noqa: N818  # what a node sees is a call that was not run
+    """A call that the policy blocks, met outside of any guarded tool. Says what the model is told.
+
+    Nodes that turn tool errors into messages hand it to the model; otherwise it ends the pass and
+    the guard hands it over.
+    """
+
+    def __init__(self, call_id: str, to_model: str) -> None:
+        super().__init__(to_model)
+        self.call_id = call_id
+        self.to_model = to_model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A tool call between its start and its end."""
+
+    call_id: str
+    tool: str
+    agent: str
+    guarded: bool
+    """True when a guarded tool or tool node holds it, and reads its hand-offs."""
+
+
+class Watch:
+    """Takes what one pass shows. Thread-safe: nodes and tools run in parallel."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.callbacks_fire = False
+        """True once a model turn came through a callback: messages in the state that did not
+        are then no turns (a limit's notice, a supervisor's hand-back)."""
+        self._asked: OrderedDict[str, ToolCall] = OrderedDict()
+        self._spoken: deque[str] = deque(maxlen=REMEMBERED)
+        self._after_end = 0
+        self._lock = threading.Lock()
+
+    @property
+    def must_halt(self) -> bool:
+        """True when the guard lets the agent take no further turn."""
+        state = self.session.state
+        if state.shadow:
+            return False
+        if state.outcome is None:
+            return state.stop is not None
+        return not state.outcome.accepted or self._after_end >= TURNS_AFTER_END
+
+    def halt_if_told(self) -> None:
+        """Stop the agent here, if it must stop.
+
+        Raises:
+            Halt: It must.
+        """
+        if self.must_halt:
+            raise Halt
+
+    def said(self, text: str) -> bool:
+        """Tell whether a model said this text in this pass."""
+        with self._lock:
+            return text in self._spoken
+
+    def asked_for(self, call_id: str) -> bool:
+        """Tell whether a model of this pass asked for this call."""
+        with self._lock:
+            return call_id in self._asked
+
+    def replied(self, message: AIMessage, *, agent: str = "", by_callback: bool) -> None:
+        """Take a model turn."""
+        fact = reply_of(message)
+        with self._lock:
+            self.callbacks_fire = self.callbacks_fire or by_callback
+            if self.callbacks_fire and not by_callback:
+                return
+            self._spoken.append(fact.text)
+            self._after_end += self.session.outcome is not None
+            for call in fact.tool_calls:
+                self._asked[call.call_id] = call
+            while len(self._asked) > REMEMBERED:
+                self._asked.popitem(last=False)
+        if first_time(self.session, "reply", fact.message_id):
+            self.session.observe(fact, agent=agent)
+
+    def started(self, request: ToolRequested, *, agent: str = "") -> Running:
+        """Take a call that is about to run, and stop it if it must not and nothing else does.
+
+        A finish call that nothing else guards is let through: its end is judged when the graph
+        ends.
+
+        Raises:
+            Halt: A budget is spent.
+            CallHeld: The policy blocks it.
+        """
+        decision = _ask(self.session, request, agent=agent)
+        if decision is not None and not self.session.state.shadow:
+            if decision.next is Next.STOP:
+                raise Halt
+            if decision.blocked:
+                note_returned(
+                    self.session,
+                    decision.to_model,
+                    call_id=request.call_id,
+                    tool=request.tool,
+                    status=ToolStatus.BLOCKED,
+                    agent=agent,
+                )
+                raise CallHeld(request.call_id, decision.to_model)
+        return Running(
+            call_id=request.call_id, tool=request.tool, agent=agent, guarded=decision is None
+        )
+
+    def returned(self, running: Running, value: object) -> None:
+        """Take a result."""
+        note_returned(
+            self.session, value, call_id=running.call_id, tool=running.tool, agent=running.agent
+        )
+
+    def failed(self, running: Running, error: Exception) -> None:
+        """Take a tool's error; the agent may still catch it."""
+        note_tool_error(
+            self.session, error, call_id=running.call_id, tool=running.tool, agent=running.agent
+        )
+
+    def paused(self, running: Running) -> None:
+        """Take an interrupt inside a tool; the call comes again when the run is resumed."""
+        if not running.guarded:
+            note_paused(self.session, running.call_id)
+
+    def answered(self, value: object, *, call_id: str, tool: str) -> None:
+        """Take a result that only shows in the state; its call ran where nobody could look."""
+        with self._lock:
+            call = self._asked.get(call_id) or ToolCall(call_id=CallId(call_id), tool=tool)
+        if not was_seen(self.session, "request", call_id):
+            request = ToolRequested(call_id=call.call_id, tool=call.tool, arguments=call.arguments)
+            _ask(self.session, request, agent="")
+        note_returned(self.session, value, call_id=call_id, tool=call.tool)
+
+    def handed_off(self, to: str, *, leaves_graph: bool, agent: str = "") -> None:
+        """Take a hand-off from one agent to another."""
+        self.session.observe(AgentHandedOff(to=to, leaves_graph=leaves_graph), agent=agent)
+
+    def model_failed(self, error: Exception, *, agent: str = "") -> None:
+        """Take a model's error; the agent may still catch it."""
+        fact = ErrorRaised(
+            error=type(error).__name__, message=str(error)[:500], where="model", fatal=False
+        )
+        self.session.observe(fact, agent=agent)
+
+    def node_ran(self, node: str) -> None:
+        """Take a node that counts as a step, because no model turn shows."""
+        self.session.observe(NodeRan(node=node, turn=True))
