@@ -1,0 +1,1 @@
+"""The `guarded-agent` command; one file per sub-command."""

@@ -1,0 +1,208 @@
+"""Shows a run while it goes on: plain lines, or a live view where there is a terminal.
+
+Both are hooks: they get the records that every sink gets, and a printer that breaks is counted
+and breaks nothing.
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Generator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from guardrails.cli.narration import Narrator
+from guardrails.cli.notes import Note, Status, Tone
+from guardrails.cli.wording import printable
+from guardrails.core.hooks import Hook, Record
+from guardrails.core.ids import RunId
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.text import Text
+
+LABEL_WIDTH = 11
+"""Columns of the label; `destructive` is the longest."""
+
+PLAIN_WIDTH = 200
+"""Longest text of a plain line: logs are not folded at 80 columns."""
+
+RESULT_WIDTH = 110
+"""Longest part of a tool's result that is shown; the trace has the rest."""
+
+
+class Printer(Hook, Protocol):
+    """A hook that shows a run, and can say a line of its own."""
+
+    def say(self, text: str) -> None:
+        """Show one line that is not part of the run."""
+        ...
+
+    def showing(self) -> contextlib.AbstractContextManager[None]:
+        """Return a block around the run, during which the view may be drawn over again."""
+        ...
+
+
+class PlainPrinter:
+    """Writes one line per note, without colours: for pipes, logs and `-o json`.
+
+    Args:
+        stream: Where to write.
+    """
+
+    name = "plain-view"
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._narrator = Narrator()
+        self._lock = threading.Lock()
+
+    def on_record(self, run: RunId, record: Record, /) -> None:
+        """Write what a record has to say."""
+        del run
+        with self._lock:
+            for note in self._narrator.tell(record):
+                self._stream.write(f"{_line(note)}\n")
+            self._stream.flush()
+
+    def say(self, text: str) -> None:
+        """Write one line."""
+        with self._lock:
+            self._stream.write(f"{text}\n")
+            self._stream.flush()
+
+    @contextlib.contextmanager
+    def showing(self) -> Generator[None]:
+        """Do nothing around the run: lines need no closing."""
+        yield
+
+
+def _line(note: Note) -> str:
+    width = RESULT_WIDTH if note.tone is Tone.RESULT else PLAIN_WIDTH
+    arrow = {Tone.RESULT: "| ", Tone.FACT: "- "}.get(note.tone, "")
+    text = printable(note.text, width=width, keep_columns=note.tone is Tone.RESULT)
+    return f"{note.seconds:6.1f}s  {note.label:<{LABEL_WIDTH}}  {arrow}{text}".rstrip()
+
+
+_STYLES = {
+    Tone.START: "dim",
+    Tone.MODEL: "",
+    Tone.READ: "cyan",
+    Tone.WRITE: "yellow",
+    Tone.DESTRUCTIVE: "bold red",
+    Tone.RESULT: "dim",
+    Tone.BLOCKED: "bold red",
+    Tone.CLAIM: "bold",
+    Tone.REFUSED: "bold red",
+    Tone.ACCEPTED: "bold green",
+    Tone.FACT: "red",
+    Tone.GATE: "magenta",
+    Tone.FINDING: "bold yellow",
+    Tone.WARNING: "yellow",
+    Tone.ERROR: "bold red",
+    Tone.END: "bold",
+}
+_MARKS = {
+    Tone.REFUSED: "✗",
+    Tone.ACCEPTED: "✓",
+    Tone.BLOCKED: "✗",
+    Tone.GATE: "…",
+    Tone.FINDING: "!",
+    Tone.CLAIM: "▸",
+    Tone.WARNING: "!",
+    Tone.ERROR: "✗",
+}
+
+
+class LivePrinter:
+    """Notes that scroll, above one line that always says where the run stands.
+
+    Args:
+        console: A rich console on a terminal.
+    """
+
+    name = "live-view"
+
+    def __init__(self, console: "Console") -> None:
+        self._console = console
+        self._narrator = Narrator()
+        self._lock = threading.Lock()
+        self._began = time.monotonic()
+
+    def on_record(self, run: RunId, record: Record, /) -> None:
+        """Print what a record has to say above the status line."""
+        del run
+        with self._lock:
+            notes = self._narrator.tell(record)
+        for note in notes:
+            self._console.print(self._render(note), soft_wrap=False)
+
+    def say(self, text: str) -> None:
+        """Print one line above the status line."""
+        self._console.print(text, markup=False, highlight=False)
+
+    @contextlib.contextmanager
+    def showing(self) -> Generator[None]:
+        """Draw the status line for as long as the run goes on."""
+        from rich.live import Live  # noqa: PLC0415  # only where there is a terminal
+
+        self._began = time.monotonic()
+        with Live(self, console=self._console, refresh_per_second=8, transient=True):
+            yield
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
+        """Draw the status line; rich calls this several times a second."""
+        status = self._narrator.status
+        if not status.ended:
+            yield self._status_line(status, options.max_width)
+
+    def _render(self, note: Note) -> "Text":
+        from rich.text import Text  # noqa: PLC0415  # as above
+
+        style = _STYLES[note.tone]
+        mark = _MARKS.get(note.tone, " ")
+        width = max(20, self._console.width - LABEL_WIDTH - 14)
+        text = printable(note.text, width=width, keep_columns=note.tone is Tone.RESULT)
+        arrow = {Tone.RESULT: "│ ", Tone.FACT: "· "}.get(note.tone, "")
+        return Text.assemble(
+            (f"{note.seconds:6.1f}s ", "dim"),
+            (f"{mark} {note.label:<{LABEL_WIDTH}} ", style),
+            (f"{arrow}{text}", "" if note.tone in _QUIET else style),
+            no_wrap=True,
+            overflow="ellipsis",
+        )
+
+    def _status_line(self, status: Status, width: int) -> "Text":
+        from rich.text import Text  # noqa: PLC0415  # as above
+
+        spent = time.monotonic() - self._began
+        frame = _FRAMES[int(spent * 8) % len(_FRAMES)]
+        said = (
+            f"{spent:6.1f}s {frame} step {status.step} · {_count(status.calls, 'tool call')} · "
+            f"{_count(status.refusals, 'refused end')} · {_count(status.findings, 'finding')} · "
+            f"{waiting_line(status)}"
+        )
+        style = "magenta" if status.waiting or status.judging else "dim"
+        return Text(printable(said, width=width - 1, keep_columns=True), style=style, no_wrap=True)
+
+
+_QUIET = frozenset({Tone.READ, Tone.WRITE, Tone.CLAIM, Tone.FINDING, Tone.BLOCKED})
+"""Tones whose text is plain; only their label is coloured."""
+
+_FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+
+
+def waiting_line(status: Status, now: datetime | None = None) -> str:
+    """Say what the run does at this moment, with the seconds that are left of a wait."""
+    if status.waiting is None:
+        return "the gate looks" if status.judging else "the agent works"
+    reasons = "; ".join(status.waiting.waiting_for)
+    end = status.waiting.waiting_until
+    if end is None:
+        return f"the gate waits: {reasons}"
+    left = max(0.0, (end - (now or datetime.now(UTC))).total_seconds())
+    return f"the gate waits {left:.0f}s more: {reasons}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

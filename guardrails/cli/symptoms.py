@@ -1,0 +1,139 @@
+"""What `doctor` looks at: the server, every right that a check needs, and the alert sources."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+import msgspec
+import yaml
+
+from guardrails.cli.sources import Opened
+from guardrails.gates.kubernetes.resources import RESOURCES, Resource
+from guardrails.gates.registry import DEFAULT_CHECKS, lists_of
+from guardrails.gates.snapshot import ListKey, Read
+
+PROMETHEUS_MISSING = (
+    "not given (--prometheus URL); without it no run ends resolved, unless the policy sets "
+    "gate.allow_no_alert_source"
+)
+ALERTMANAGER_MISSING = "not given (--alertmanager URL); silences will not be seen"
+_NAME_WIDTH = 44
+
+
+class Symptom(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that was looked at."""
+
+    what: str
+    """`list deployments.apps in shop`, `Prometheus alerts`."""
+    well: bool
+    detail: str = ""
+    optional: bool = False
+    """True when it is no fault that this is missing."""
+    kind: str = ""
+    """The kind that may not be listed, when a right is what is missing."""
+
+    def line(self) -> str:
+        """Write it for a person."""
+        word = "ok" if self.well and not self.optional else "note" if self.well else "MISSING"
+        return f"{word:<8} {self.what:<{_NAME_WIDTH}} {self.detail}".rstrip()
+
+
+class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
+    """What `doctor -o json` prints."""
+
+    well: bool
+    checks: tuple[Symptom, ...]
+
+
+async def examine(opened: Opened, namespaces: Sequence[str]) -> list[Symptom]:
+    """Look at everything that a run would need.
+
+    Args:
+        opened: The sources.
+        namespaces: Where the lists are tried.
+
+    Returns:
+        Every symptom, well or not. When the server itself does not answer, its lists are not
+        tried.
+    """
+    server = await _server(opened)
+    found = [server]
+    if server.well:
+        kinds = lists_of(DEFAULT_CHECKS)
+        found += await asyncio.gather(
+            *(_list(opened, kind, namespace) for namespace in namespaces for kind in kinds)
+        )
+    found += await _prometheus(opened)
+    found += await _alertmanager(opened)
+    return found
+
+
+def grants(symptoms: Iterable[Symptom]) -> str:
+    """Write the RBAC rules that would give the missing rights, as YAML; empty when none is."""
+    groups: dict[str, set[str]] = {}
+    for symptom in symptoms:
+        if symptom.kind and not symptom.well:
+            resource = RESOURCES[symptom.kind]
+            groups.setdefault(resource.group, set()).add(resource.plural)
+    rules = [
+        {"apiGroups": [group], "resources": sorted(plurals), "verbs": ["list"]}
+        for group, plurals in sorted(groups.items())
+    ]
+    if not rules:
+        return ""
+    return yaml.safe_dump({"rules": rules}, sort_keys=False, default_flow_style=None).rstrip()
+
+
+async def _server(opened: Opened) -> Symptom:
+    read, version = await opened.cluster.version()
+    what = f"Kubernetes {opened.cluster.server}"
+    if not read.ok:
+        return Symptom(what=what, well=False, detail=read.message)
+    # `/version` is open to anybody; a question about rights is not.
+    asked, _ = await opened.cluster.can_i("list", "Pod", "default")
+    if not asked.ok:
+        return Symptom(what=what, well=False, detail=asked.message)
+    return Symptom(what=what, well=True, detail=version)
+
+
+async def _list(opened: Opened, kind: str, namespace: str) -> Symptom:
+    resource = RESOURCES[kind]
+    what = f"list {_name(resource)} in {namespace}"
+    (asked, allowed), found = await asyncio.gather(
+        opened.cluster.can_i("list", kind, namespace),
+        opened.cluster.list(ListKey(kind=kind, namespace=namespace)),
+    )
+    if found.read.ok:
+        return Symptom(what=what, well=True, detail=f"{len(found.objects)} objects")
+    if asked.ok and not allowed:
+        return Symptom(what=what, well=False, detail="no right (RBAC) to list it", kind=kind)
+    return Symptom(what=what, well=False, detail=found.read.message)
+
+
+async def _prometheus(opened: Opened) -> list[Symptom]:
+    if opened.prometheus is None:
+        return [Symptom(what="Prometheus", well=True, optional=True, detail=PROMETHEUS_MISSING)]
+    state = await opened.prometheus.read()
+    return [
+        _source("Prometheus alerts", state.alerts_read, len(state.alerts), "pending or firing"),
+        _source("Prometheus rules", state.rules_read, len(state.rules), "alerting rules"),
+    ]
+
+
+async def _alertmanager(opened: Opened) -> list[Symptom]:
+    if opened.alertmanager is None:
+        return [Symptom(what="Alertmanager", well=True, optional=True, detail=ALERTMANAGER_MISSING)]
+    state = await opened.alertmanager.read()
+    return [
+        _source("Alertmanager alerts", state.alerts_read, len(state.alerts), "alerts"),
+        _source("Alertmanager silences", state.silences_read, len(state.silences), "silences"),
+    ]
+
+
+def _source(what: str, read: Read, count: int, unit: str) -> Symptom:
+    if not read.ok:
+        return Symptom(what=what, well=False, detail=read.message)
+    return Symptom(what=what, well=True, detail=f"{count} {unit}")
+
+
+def _name(resource: Resource) -> str:
+    return f"{resource.plural}.{resource.group}" if resource.group else resource.plural

@@ -1,0 +1,202 @@
+"""What `verify` does: opens the gate without an agent, waits, prints the report; or replays one."""
+
+import contextlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+import msgspec
+
+from guardrails.cli import stdout
+from guardrails.cli.exits import ExitCode, of_verdict
+from guardrails.cli.files import read_file
+from guardrails.cli.options import Output
+from guardrails.cli.output import encode
+from guardrails.cli.signals import run_interruptible
+from guardrails.cli.sources import Opened, SourceOptions, in_scope, open_sources, preflight
+from guardrails.cli.wording import describe_fact, printable, until, without_numbers
+from guardrails.core.claims import Claim, ClaimKind, NamedEntity
+from guardrails.core.clock import SystemClock
+from guardrails.core.evidence import EvidenceState, GateProgress, GateReport
+from guardrails.core.incident import Goal, Incident
+from guardrails.errors import TraceError, UsageError
+from guardrails.gates.base import GateRequest
+from guardrails.gates.composition import replay
+from guardrails.gates.diagnosis import OBSERVED_ID
+from guardrails.gates.evidence_gate import EvidenceGate
+from guardrails.gates.registry import DEFAULT_CHECKS
+from guardrails.policy.models import Settings
+
+FACTS_SHOWN = 20
+"""Facts that are listed in text; JSON has all."""
+
+_WIDTH = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyRequest:
+    """What to judge, and by what."""
+
+    incident: Incident
+    settings: Settings
+    sources: SourceOptions
+    baseline: tuple[Path, ...] = ()
+    entities: tuple[NamedEntity, ...] = ()
+
+
+def judge_now(request: VerifyRequest, *, output: Output) -> ExitCode:
+    """Run the gate and print its report.
+
+    Args:
+        request: What to judge.
+        output: With `json` the report is the one thing on standard output.
+
+    Returns:
+        The exit code of the verdict, or of the signal that ended the wait.
+    """
+    diagnosing = request.incident.goal is Goal.DIAGNOSIS
+    if diagnosing and not request.entities:
+        raise UsageError("a diagnosis names something; give --entity kind/name")
+    opened = open_sources(request.sources, timeout_seconds=request.settings.gate.list_timeout)
+    with contextlib.ExitStack() as stack:
+        stack.callback(opened.close)
+        write = stack.enter_context(stdout.reserved()) if output is Output.JSON else None
+        report, interruption = run_interruptible(lambda: _evaluate(request, opened), say=_say)
+        if report is None:
+            return ExitCode(interruption.exit_code or ExitCode.ABORTED)
+        if write is None:
+            print_report(sys.stdout, report)
+        else:
+            write(encode(report))
+    return ExitCode(interruption.exit_code or of_verdict(report.verdict))
+
+
+def replay_file(path: Path, *, output: Output) -> ExitCode:
+    """Judge a stored report again.
+
+    Args:
+        path: A report, or an object that holds one under `report`.
+        output: With `json` the report, with the verdict as judged again, is printed.
+
+    Returns:
+        The exit code of the verdict, or `DIFFERENT` when it is not the stored one.
+
+    Raises:
+        TraceError: The file is no report.
+    """
+    stored = _read_report(path)
+    again = replay(stored)
+    judged = msgspec.structs.replace(stored, verdict=again.verdict, tier=again.tier)
+    if output is Output.JSON:
+        sys.stdout.write(f"{encode(judged)}\n")
+    else:
+        print_report(sys.stdout, judged)
+    if (again.verdict, again.tier) != (stored.verdict, stored.tier):
+        _say(
+            f"error: {path}: the report says {stored.verdict} ({stored.tier or 'no tier'}), its "
+            f"evidence says {again.verdict} ({again.tier or 'no tier'})"
+        )
+        return ExitCode.DIFFERENT
+    return of_verdict(again.verdict)
+
+
+def entities(names: Sequence[str]) -> tuple[NamedEntity, ...]:
+    """Read `kind/name` and `namespace/kind/name`.
+
+    Raises:
+        UsageError: Anything else.
+    """
+    found: list[NamedEntity] = []
+    for name in names:
+        parts = name.split("/")
+        if len(parts) not in {2, 3} or not all(parts):
+            raise UsageError(f"--entity {name}: write kind/name or namespace/kind/name")
+        *namespace, kind, last = parts
+        found.append(
+            NamedEntity(
+                namespace=namespace[0] if namespace else "",
+                kind=kind,
+                name=last,
+                root_cause=not found,
+            )
+        )
+    return tuple(found)
+
+
+def print_report(stream: TextIO, report: GateReport) -> None:
+    """Write a report as lines: the verdict, then what speaks against it."""
+    tier = f", tier {report.tier} of {report.required_tier}" if report.tier else ""
+    stream.write(f"{report.verdict}{tier}: {printable(report.summary, width=_WIDTH)}\n")
+    detail = f" ({report.reference.detail})" if report.reference.detail else ""
+    stream.write(f"  reference  {report.reference.source}{printable(detail, width=_WIDTH)}\n")
+    open_facts = [e for e in report.evidence if e.counts and e.state is not EvidenceState.SATISFIED]
+    stream.writelines(
+        f"  {fact.state:<9}  {printable(describe_fact(fact), width=_WIDTH)}\n"
+        for fact in open_facts[:FACTS_SHOWN]
+    )
+    held = sum(1 for e in report.evidence if e.state is EvidenceState.SATISFIED)
+    stream.write(f"  {held} of {len(report.evidence)} facts hold, {len(report.trail)} looks\n")
+    stream.flush()
+
+
+async def _evaluate(request: VerifyRequest, opened: Opened) -> GateReport:
+    clock = SystemClock()
+    incident = in_scope(request.incident, opened)
+    for warning in await preflight(opened, incident, has_baseline=bool(request.baseline)):
+        _say(f"warning: {warning}")
+    diagnosing = incident.goal is Goal.DIAGNOSIS
+    gate = EvidenceGate(
+        reader=opened.cluster,
+        prometheus=opened.prometheus,
+        alertmanager=opened.alertmanager,
+        settings=request.settings.gate,
+        clock=clock,
+        baselines=request.baseline,
+        # Nobody saw the agent's tools, so what they looked at cannot be asked.
+        checks=[c for c in DEFAULT_CHECKS if c.id != OBSERVED_ID],
+    )
+    waits = request.settings.gate.wait_at_most > 0
+    run = await gate.open(incident)
+    return await run.evaluate(
+        GateRequest(
+            incident=incident,
+            claim=Claim(
+                kind=ClaimKind.DIAGNOSED if diagnosing else ClaimKind.MITIGATED,
+                entities=request.entities,
+            ),
+            wait=waits,
+            # Whoever waits has just changed something, and alerts take their time to clear.
+            last_write_at=clock.now() if waits else None,
+        ),
+        on_progress=_Progress(),
+    )
+
+
+class _Progress:
+    """Says on standard error what the gate waits for, whenever that changes."""
+
+    def __init__(self) -> None:
+        self._said: tuple[str, ...] = ()
+
+    def __call__(self, progress: GateProgress) -> None:
+        reasons = tuple(without_numbers(r) for r in progress.waiting_for)
+        if reasons and reasons != self._said:
+            self._said = reasons
+            _say(f"waiting: {'; '.join(progress.waiting_for)}{until(progress)}")
+
+
+def _read_report(path: Path) -> GateReport:
+    data = read_file(path, option="--replay")
+    try:
+        holder = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+        body = holder.get("report", msgspec.Raw(data)) if "evidence" not in holder else data
+        return msgspec.json.decode(body, type=GateReport)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise TraceError(f"--replay {path}: not a gate report: {error}") from error
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
