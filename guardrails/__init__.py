@@ -4,6 +4,10 @@ An end is accepted only on evidence from Kubernetes and alerts. Adapters load on
 importing this package does not import LangChain (2.4 s).
 """
 
+# LangGraph leaves its generics open in nearly every signature, so partly unknown types remain:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

@@ -45,7 +45,7 @@ def record(
 ) -> None:
     """Snapshot namespaces (and alerts) while they are well.
 
-    Exits 7 when something could not be read: the file is written, but no run will use it.
+    Exits 7 when a list could not be read: the file is written, but no run will use it.
     """
     del debug
     # The clients take half a second to import; `--help` must not.
@@ -55,14 +55,14 @@ def record(
     from guardrails.cli.sources import SourceOptions, open_sources, preflight  # noqa: PLC0415
     from guardrails.cli.wording import describe_fact  # noqa: PLC0415
     from guardrails.core.clock import SystemClock  # noqa: PLC0415
-    from guardrails.core.evidence import EvidenceState  # noqa: PLC0415
     from guardrails.core.incident import Incident  # noqa: PLC0415
     from guardrails.gates.reference import record_baseline  # noqa: PLC0415
+    from guardrails.policy.scope import check_namespaces  # noqa: PLC0415
 
     check_writable(file, option="-o")
     if not namespace:
         raise UsageError("a baseline needs at least one namespace; give -n NAMESPACE")
-    incident = Incident(task="", namespaces=tuple(dict.fromkeys(namespace)))
+    incident = Incident(task="", namespaces=check_namespaces(tuple(namespace)))
     chosen = SourceOptions(
         kubeconfig=kubeconfig, context=context, prometheus=prometheus, alertmanager=alertmanager
     )
@@ -89,7 +89,7 @@ def record(
                 )
             for fact in wrong[:SHOWN]:
                 typer.echo(f"  {describe_fact(fact)}", err=True)
-            return any(fact.state is EvidenceState.UNKNOWN for fact in wrong)
+            return not all(found.read.ok for found in snapshot.lists)
 
         unread = asyncio.run(take())
     if unread:

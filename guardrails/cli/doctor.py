@@ -33,12 +33,15 @@ def doctor(
     from guardrails.cli.output import encode  # noqa: PLC0415
     from guardrails.cli.sources import SourceOptions, open_sources  # noqa: PLC0415
     from guardrails.cli.symptoms import Diagnosis, examine, grants  # noqa: PLC0415
+    from guardrails.policy.scope import check_namespaces  # noqa: PLC0415
 
     chosen = SourceOptions(
         kubeconfig=kubeconfig, context=context, prometheus=prometheus, alertmanager=alertmanager
     )
     with contextlib.closing(open_sources(chosen, timeout_seconds=timeout)) as opened:
-        namespaces = tuple(namespace or ()) or (opened.cluster.namespace or "default",)
+        namespaces = check_namespaces(tuple(namespace or ())) or (
+            opened.cluster.namespace or "default",
+        )
         symptoms = asyncio.run(examine(opened, namespaces))
     diagnosis = Diagnosis(well=all(s.well for s in symptoms), checks=tuple(symptoms))
     if output is options.Output.JSON:

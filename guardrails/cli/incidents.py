@@ -54,6 +54,7 @@ def _read(
 ) -> Incident:
     # Pydantic takes 0.1 s to import, which `--help` has no use for.
     from guardrails.policy.incidents import load_incident, read_alert_payload  # noqa: PLC0415
+    from guardrails.policy.scope import check_namespaces  # noqa: PLC0415
 
     words = task if needs_task else task or "verify"
     if file is not None and payload is not None:
@@ -67,7 +68,7 @@ def _read(
         raise UsageError(
             "nothing says what to do; give --task TEXT, --incident FILE or --alert-payload FILE"
         )
-    return Incident(task=words, namespaces=tuple(dict.fromkeys(namespaces)))
+    return Incident(task=words, namespaces=check_namespaces(tuple(namespaces)))
 
 
 def _payload(where: str) -> tuple[bytes, str]:

@@ -1,5 +1,9 @@
 """What the graph is started with: the incident's task, in the place where this graph reads it."""
 
+# LangGraph leaves its generics open in nearly every signature, so partly unknown types remain:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -46,8 +50,10 @@ def graph_input(
 
 
 def _keys(graph: "CompiledStateGraph[Any, Any, Any, Any]") -> frozenset[str]:
-    properties = graph.get_input_jsonschema().get("properties")
-    return frozenset(cast("dict[str, Any]", properties or {}))
+    # Not `get_input_jsonschema`: pydantic refuses `typing.TypedDict` on Python 3.11.
+    builder = graph.builder
+    schemas = cast("dict[Any, dict[str, object]]", builder.schemas)
+    return frozenset(schemas.get(builder.input_schema, {}))
 
 
 def _read(given: str) -> dict[str, Any]:

@@ -42,7 +42,7 @@ from guardrails.core.toolaction import Effect
 FACTS_SHOWN = 4
 """Facts of a refusal that are shown; the report holds all of them."""
 
-LINES_SHOWN = 4
+LINES_SHOWN = 6
 """Lines of a tool's result that are shown; enough to see what the agent saw."""
 
 RESULTS_KEPT = 20

@@ -177,11 +177,14 @@ class LivePrinter:
 
         spent = time.monotonic() - self._began
         frame = _FRAMES[int(spent * 8) % len(_FRAMES)]
-        said = (
-            f"{spent:6.1f}s {frame} step {status.step} · {_count(status.calls, 'tool call')} · "
-            f"{_count(status.refusals, 'refused end')} · {_count(status.findings, 'finding')} · "
-            f"{waiting_line(status)}"
-        )
+        doing = waiting_line(status)
+        if not (status.waiting or status.judging):
+            doing = (
+                f"step {status.step} · {_count(status.calls, 'tool call')} · "
+                f"{_count(status.refusals, 'refused end')} · "
+                f"{_count(status.findings, 'finding')} · {doing}"
+            )
+        said = f"{spent:6.1f}s {frame} {doing}"
         style = "magenta" if status.waiting or status.judging else "dim"
         return Text(printable(said, width=width - 1, keep_columns=True), style=style, no_wrap=True)
 

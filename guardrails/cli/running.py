@@ -1,7 +1,13 @@
 """Carries a plan out: guard, gate, hooks and views around one run, and its end printed."""
 
+# LangGraph leaves its generics open in nearly every signature, so partly unknown types remain:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+
+import asyncio
 import contextlib
 import sys
+import uuid
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -18,7 +24,7 @@ from guardrails.cli.stages import Plan, Stage
 from guardrails.core.clock import SystemClock
 from guardrails.core.hooks import Hook
 from guardrails.core.result import RunResult
-from guardrails.engine import Guard
+from guardrails.engine import Guard, SessionKey
 from guardrails.gates.evidence_gate import EvidenceGate
 from guardrails.telemetry.jsonl import TraceFileHook
 from guardrails.version import VERSION
@@ -48,7 +54,7 @@ def execute(plan: Plan, *, output: Output) -> ExitCode:
             hooks.append(stack.enter_context(_trace(plan.trace)))
         stage = stack.enter_context(plan.staged(printer.say))
         result, interruption = run_interruptible(
-            lambda: _run(stage, printer, hooks), say=printer.say
+            lambda: _run(stage, plan.model, printer, hooks), say=printer.say
         )
         if result is None:
             printer.say("interrupted before the run began")
@@ -67,7 +73,7 @@ def execute(plan: Plan, *, output: Output) -> ExitCode:
     return code
 
 
-async def _run(stage: Stage, printer: Printer, hooks: list[Hook]) -> RunResult:
+async def _run(stage: Stage, model: str, printer: Printer, hooks: list[Hook]) -> RunResult:
     # LangGraph takes two seconds to import; what can fail before it has failed by now.
     from guardrails.integrations.drive import drive  # noqa: PLC0415
 
@@ -89,15 +95,25 @@ async def _run(stage: Stage, printer: Printer, hooks: list[Hook]) -> RunResult:
     async with AsyncExitStack() as opened:
         built = await stage.build(guard, opened)
         inputs = graph_input(built.graph, stage.incident.task, given=stage.graph_input)
+        thread = f"cli-{uuid.uuid4().hex}"
         with printer.showing():
-            driven = await drive(
-                built.graph,
-                inputs,
-                using=guard,
-                incident=stage.incident,
-                claim=stage.claim,
-                on_refusal=stage.on_refusal,
-            )
+            try:
+                driven = await drive(
+                    built.graph,
+                    inputs,
+                    using=guard,
+                    incident=stage.incident,
+                    config={"configurable": {"thread_id": thread}},
+                    claim=stage.claim,
+                    on_refusal=stage.on_refusal,
+                    model=model,
+                )
+            except asyncio.CancelledError:
+                # A signal; the run is recorded as aborted by now, and that is worth printing.
+                session = guard.find(SessionKey(thread))
+                if session is None or session.outcome is None:
+                    raise
+                return session.result()
     return driven.result
 
 

@@ -130,7 +130,8 @@ def print_report(stream: TextIO, report: GateReport) -> None:
     tier = f", tier {report.tier} of {report.required_tier}" if report.tier else ""
     stream.write(f"{report.verdict}{tier}: {printable(report.summary, width=_WIDTH)}\n")
     detail = f" ({report.reference.detail})" if report.reference.detail else ""
-    stream.write(f"  reference  {report.reference.source}{printable(detail, width=_WIDTH)}\n")
+    reference = printable(f"{report.reference.source}{detail}", width=_WIDTH)
+    stream.write(f"  reference  {reference}\n")
     open_facts = [e for e in report.evidence if e.counts and e.state is not EvidenceState.SATISFIED]
     stream.writelines(
         f"  {fact.state:<9}  {printable(describe_fact(fact), width=_WIDTH)}\n"

@@ -4,7 +4,11 @@ Hand-built graphs leave their answer in many places: the last message, a structu
 `final_report`, a `submitted` flag. What counts is what this pass changed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+# LangGraph leaves its generics open in nearly every signature, so partly unknown types remain:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -112,7 +116,7 @@ def claim_from(said: object, *, goal: Goal) -> Claim | None:
             return read_claim(str(said), goal=goal)
 
 
-def resets_of(passed: Passed, *, coerced: bool) -> dict[str, Any]:
+def resets_of(passed: Passed, *, public: Container[str], coerced: bool) -> dict[str, Any]:
     """Return what a refusal must take back so that the graph does not end at once again.
 
     These are flags that the pass raised, the answers that it left, and what its last superstep
@@ -120,13 +124,14 @@ def resets_of(passed: Passed, *, coerced: bool) -> dict[str, Any]:
 
     Args:
         passed: The pass.
+        public: Keys of the graph's output; what it keeps to itself is its own bookkeeping.
         coerced: Whether the graph checks its state, so that a key cannot simply be emptied.
     """
     resets: dict[str, Any] = {}
     for key, value in passed.after.items():
         if value is True and passed.before.get(key) is not True:
             resets[key] = False
-    fresh = [key for key in passed.final if passed.before.get(key) is None]
+    fresh = [key for key in passed.final if key in public and passed.before.get(key) is None]
     for key in [*_answers(passed), *fresh]:
         if key in resets or not passed.changed(key) or not _is_answer(passed.after.get(key)):
             continue

@@ -5,6 +5,10 @@ recursion limit, a wall clock that runs out inside one node, cancellation, and a
 nobody is there to answer.
 """
 
+# LangGraph leaves its generics open in nearly every signature, so partly unknown types remain:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+
 import asyncio
 import inspect
 import uuid

@@ -4,6 +4,10 @@ The guarded graph and the outer loop both run agents this way; they differ only 
 around the pass.
 """
 
+# LangGraph leaves its generics open in nearly every signature, so partly unknown types remain:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing, closing, contextmanager

@@ -1,5 +1,9 @@
 """How the way out of a pass becomes an end to judge, and how a refusal goes back into the graph."""
 
+# LangGraph leaves its generics open in nearly every signature, so partly unknown types remain:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -184,7 +188,7 @@ def _handed_off(done: Pass, claim: ReadClaim | None) -> Departure:
     command = done.exit.command or Command()
     to = goto_of(command)
     state = done.shape.merged(done.after, update_of(command))
-    done.reader.values = state
+    done.reader.left_with(done.top or (), state)
     done.watch.handed_off(to, leaves_graph=True)
     if to != END:
         detail = f"handed off to {to!r}, outside of the guarded graph"
@@ -204,7 +208,7 @@ def goto_of(command: Command[Any]) -> str:
 
 
 def _resets(done: Pass) -> dict[str, Any]:
-    resets = resets_of(done.passed, coerced=done.shape.coerced)
+    resets = resets_of(done.passed, public=done.shape.outputs, coerced=done.shape.coerced)
     return {
         key: value
         for key, value in resets.items()

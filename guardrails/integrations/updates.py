@@ -68,6 +68,11 @@ class StateReader:
             self._nodes(parts, top=top)
         self._watch.halt_if_told()
 
+    def left_with(self, namespace: Namespace, state: Mapping[str, Any]) -> None:
+        """Take the state that a hand-off leaves the graph with, which no stream shows."""
+        self._messages(namespace, state)
+        self.values = dict(state)
+
     def _nodes(self, parts: Mapping[str, Any], *, top: bool) -> None:
         for node, update in parts.items():
             if node.startswith(HIDDEN):

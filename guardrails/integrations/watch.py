@@ -7,6 +7,7 @@ which keeps a fact from being counted twice and brings the agent to a halt when 
 import threading
 from collections import OrderedDict, deque
 from dataclasses import dataclass
+from weakref import WeakSet
 
 from langchain_core.messages import AIMessage
 
@@ -68,18 +69,27 @@ class Running:
     """True when a guarded tool or tool node holds it, and reads its hand-offs."""
 
 
+_told_by_callbacks: WeakSet[Session] = WeakSet()
+
+
 class Watch:
     """Takes what one pass shows. Thread-safe: nodes and tools run in parallel."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.callbacks_fire = False
-        """True once a model turn came through a callback: messages in the state that did not
-        are then no turns (a limit's notice, a supervisor's hand-back)."""
         self._asked: OrderedDict[str, ToolCall] = OrderedDict()
         self._spoken: deque[str] = deque(maxlen=REMEMBERED)
         self._after_end = 0
         self._lock = threading.Lock()
+
+    @property
+    def callbacks_fire(self) -> bool:
+        """True once a model turn of the run came through a callback.
+
+        Messages in the state that did not are then no turns (a limit's notice, a supervisor's
+        hand-back).
+        """
+        return self.session in _told_by_callbacks
 
     @property
     def must_halt(self) -> bool:
@@ -114,8 +124,9 @@ class Watch:
         """Take a model turn."""
         fact = reply_of(message)
         with self._lock:
-            self.callbacks_fire = self.callbacks_fire or by_callback
-            if self.callbacks_fire and not by_callback:
+            if by_callback:
+                _told_by_callbacks.add(self.session)
+            elif self.callbacks_fire:
                 return
             self._spoken.append(fact.text)
             self._after_end += self.session.outcome is not None

@@ -4,6 +4,10 @@ Everything is on loopback and gone when the block ends. The same stage serves
 `guarded-agent run --demo` and the tests that hold every scenario to its outcome.
 """
 
+# LangGraph leaves its generics open in nearly every signature, so partly unknown types remain:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager

@@ -128,9 +128,9 @@ def test_long_results_are_cut_to_their_first_lines(stream: io.StringIO) -> None:
     """The trace has the whole result."""
     run = _begin(PlainPrinter(stream), GateVerdict.PASS)
     _call(run, PODS, result="\n".join(f"pod-{n}  Running" for n in range(50)))
-    assert "| pod-3  Running" in stream.getvalue()
-    assert "pod-4" not in stream.getvalue()
-    assert "… 46 more lines" in stream.getvalue()
+    assert "| pod-5  Running" in stream.getvalue()
+    assert "pod-6" not in stream.getvalue()
+    assert "… 44 more lines" in stream.getvalue()
 
 
 def test_a_waiting_gate_repeats_itself_only_for_a_new_reason(stream: io.StringIO) -> None:

@@ -64,7 +64,7 @@ class Ended:
     def check(self) -> None:
         """Check what holds for every run: one typed end, accepted only on a passing report."""
         reports = [e.fact.report for e in self.records.events if isinstance(e.fact, GateReported)]
-        assert len(self.records.ended) == 1
+        assert len(self.records.ended) == 1, [str(e.fact) for e in self.records.events][-2:]
         if self.outcome.accepted:
             assert reports
             assert reports[-1].verdict is GateVerdict.PASS

@@ -5,6 +5,10 @@ ones) and can lead to any node (a refusal may re-enter in the middle). Its tool 
 guard before each call.
 """
 
+# LangGraph leaves its generics open in nearly every signature, so partly unknown types remain:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+
 from collections.abc import Sequence
 from typing import Any, TypedDict, cast
 
@@ -85,7 +89,9 @@ class _Turnstile(Runnable[Any, Any]):
         goto = cast("dict[str, Any]", given).get(GOTO) if isinstance(given, dict) else None
         if not goto or config is None:
             return False
-        ChannelWrite.do_write(config, [ChannelWriteEntry(f"branch:to:{name}") for name in goto])
+        ChannelWrite.do_write(
+            config, [ChannelWriteEntry(f"branch:to:{name}", None) for name in goto]
+        )
         return True
 
 

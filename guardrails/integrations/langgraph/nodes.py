@@ -4,6 +4,10 @@ They hold nothing of a run: what must outlive a node stands in the parent's stat
 and the session is found by the key that stands there too.
 """
 
+# LangGraph leaves its generics open in nearly every signature, so partly unknown types remain:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass

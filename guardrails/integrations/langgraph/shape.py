@@ -4,6 +4,10 @@ The guarded graph runs inside a parent that mirrors its state, so the parent has
 and whether writing to it replaces the value or goes through a reducer.
 """
 
+# LangGraph leaves its generics open in nearly every signature, so partly unknown types remain:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast, get_type_hints
@@ -36,6 +40,8 @@ class Shape:
     channels: dict[str, BaseChannel[Any, Any, Any]]
     messages: str | None
     """The key that holds the conversation, if there is one."""
+    outputs: frozenset[str]
+    """The keys that the graph gives to its caller."""
     talks: bool
     """True when a sub-graph that is in sight holds a conversation."""
     coerced: bool
@@ -104,6 +110,7 @@ def shape_of(graph: Graph) -> Shape:
         hints=hints,
         channels={key: channels[key] for key in hints},
         messages=_messages_key(channels),
+        outputs=frozenset(get_type_hints(builder.output_schema)) & hints.keys(),
         talks=any(shape_of(sub).messages or shape_of(sub).talks for sub in _subgraphs(graph)),
         coerced=not _is_typed_dict(state),
     )

@@ -1,5 +1,9 @@
 """Builds the parent graph around a compiled graph."""
 
+# LangGraph leaves its generics open in nearly every signature, so partly unknown types remain:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+
 from typing import Annotated, Any, NotRequired, TypedDict, cast, get_type_hints
 
 from langchain_core.runnables import RunnableConfig, RunnableLambda

@@ -148,7 +148,12 @@ _DEFAULTS: dict[str, Callable[[Obj], None]] = {
 
 
 def apply_defaults(kind: Kind, obj: Obj) -> None:
-    """Fill in what the API server would, in place."""
+    """Fill in what the API server would, in place, and drop the empty maps that it drops."""
+    template = part(part(obj, "spec"), "template")
+    for meta in (obj["metadata"], part(template, "metadata")):
+        for name in ("labels", "annotations"):
+            if name in meta and not meta[name]:
+                del meta[name]
     default = _DEFAULTS.get(kind.kind)
     if default is not None:
         default(obj)

@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 
 from guardrails.core.clock import Clock
-from guardrails.testing.sim.kinds import Kind, Kinds, Obj
+from guardrails.testing.sim.kinds import Kind, Kinds, Obj, parts
 from guardrails.testing.sim.status import TOO_OLD_CONTINUE, expired
 
 HISTORY = 20_000
@@ -58,6 +58,7 @@ class Store:
         self._history: deque[Change] = deque(maxlen=HISTORY)
         self._touched: dict[str, int] = {}
         self._snapshots: OrderedDict[str, list[Obj]] = OrderedDict()
+        self._by_owner: dict[str, tuple[int, dict[str, list[Obj]]]] = {}
         self._ordered: dict[tuple[str, str | None], tuple[int, list[Obj]]] = {}
         self._listeners: set[Callable[[], object]] = set()
 
@@ -79,6 +80,23 @@ class Store:
             found = [table[key] for key in keys]
             self._ordered[kind, namespace] = (version, found)
             return found
+
+    def owned(self, kind: str) -> dict[str, list[Obj]]:
+        """Objects of a kind by the uid of their controller; those without one under `""`."""
+        with self.lock:
+            version = self._touched.get(kind, 0)
+            known = self._by_owner.get(kind)
+            if known is not None and known[0] == version:
+                return known[1]
+            index: dict[str, list[Obj]] = {}
+            for obj in self.objects(kind):
+                uid = ""
+                for owner in parts(obj["metadata"], "ownerReferences"):
+                    if owner.get("controller"):
+                        uid = owner["uid"]
+                index.setdefault(uid, []).append(obj)
+            self._by_owner[kind] = (version, index)
+            return index
 
     def touched(self, kinds: Iterable[str]) -> int:
         """The newest version at which any of these kinds changed."""

@@ -113,20 +113,20 @@ class Series:
 
 
 class Tsdb:
-    """All series, by metric name."""
+    """All series, found by their labels when written and by metric name when read."""
 
     def __init__(self) -> None:
-        self._series: dict[str, dict[Labels, Series]] = {}
+        self._series: dict[Labels, Series] = {}
+        self._by_name: dict[str, dict[Labels, Series]] = {}
 
     def append(self, labels: Labels, at: float, value: float | None) -> None:
         """Add one sample; `None` marks the series stale."""
-        name = dict(labels)["__name__"]
-        table = self._series.setdefault(name, {})
-        series = table.get(labels)
+        series = self._series.get(labels)
         if series is None:
             if value is None:
                 return
-            series = table[labels] = Series(labels)
+            series = self._series[labels] = Series(labels)
+            self._by_name.setdefault(dict(labels)["__name__"], {})[labels] = series
         series.append(at, value)
 
     def select(self, matchers: Sequence[Matcher]) -> list[Series]:
@@ -134,23 +134,21 @@ class Tsdb:
         exact = next(
             (one.value for one in matchers if one.name == "__name__" and one.operator == "="), None
         )
-        tables = [self._series.get(exact, {})] if exact is not None else [*self._series.values()]
+        table = self._series if exact is None else self._by_name.get(exact, {})
         rest = [one for one in matchers if one.name != "__name__" or exact is None]
+        if not rest:
+            return list(table.values())
         found: list[Series] = []
-        for table in tables:
-            for labels, series in table.items():
-                if not rest:
-                    found.append(series)
-                    continue
-                known = dict(labels)
-                if all(one.matches(known) for one in rest):
-                    found.append(series)
+        for labels, series in table.items():
+            known = dict(labels)
+            if all(one.matches(known) for one in rest):
+                found.append(series)
         return found
 
     def forget(self, before: float) -> None:
         """Drop samples and series older than a time."""
-        for table in self._series.values():
-            for labels in [key for key, series in table.items() if series.runs]:
-                table[labels].forget(before)
-                if not table[labels].runs:
-                    del table[labels]
+        for labels, series in list(self._series.items()):
+            series.forget(before)
+            if not series.runs:
+                del self._series[labels]
+                del self._by_name[dict(labels)["__name__"]][labels]

@@ -464,3 +464,37 @@ def test_dangling_calls_of_another_middlewares_end_are_answered(make_rig: Any) -
     rig.build(turn(calls=[call("get_pods")]), turn("Fixed."), after=(Leave(),))
     rig.sound(rig.run(), Outcome.RESOLVED)
     assert [m.type for m in rig.model.seen[1]] == ["human", "ai", "tool", "ai", "human"]
+
+
+def test_b3_refused_structure_is_not_claimed_again_by_a_limit(make_rig: Any) -> None:
+    """When a limit ends the run before the next turn, the refused answer is not still there."""
+    rig = make_rig(FAIL)
+    limit = ModelCallLimitMiddleware(run_limit=1, exit_behavior="end")
+    rig.build(
+        turn(calls=[call("Report", summary="fixed")]),
+        response_format=ToolStrategy(Report),
+        after=(limit,),
+    )
+    rig.sound(rig.run(), Outcome.UNRESOLVED)
+    assert rig.exits == [ExitKind.STRUCTURED, ExitKind.MIDDLEWARE_END]
+
+
+def test_b2_silent_end_after_a_refused_submission_comes_to_the_door(make_rig: Any) -> None:
+    """The model is owed one turn after a refused call; if none comes, the run ends."""
+
+    @tool(return_direct=True)
+    def submit(answer: str) -> str:
+        """Submit the answer."""
+        return answer
+
+    class Once(AgentMiddleware):
+        @hook_config(can_jump_to=["end"])
+        def before_model(self, state: Any, runtime: Any) -> Any:
+            """Allow one model call, and leave without a word after it."""
+            spoken = any(m.type == "ai" for m in state["messages"])
+            return {"jump_to": "end"} if spoken else None
+
+    rig = make_rig(FAIL)
+    rig.build(turn(calls=[call("submit", answer="fixed")]), tools=[submit], after=(Once(),))
+    rig.sound(rig.run(recursion_limit=50), Outcome.UNRESOLVED)
+    assert rig.model.asked == 1

@@ -89,8 +89,10 @@ class Deployments:
             if new is None:
                 new = self._create(deployment, owned)
                 fresh = "created" if new is not None else ""
-            elif self._raise_revision(deployment, new, owned):
-                fresh = "found"
+            else:
+                raised = self._raise_revision(new, owned)
+                fresh = "found" if raised is not new else ""
+                new = raised
             if new is not None:
                 old = [one for one in owned if one["metadata"]["uid"] != new["metadata"]["uid"]]
                 self._roll(deployment, new, old)
@@ -142,15 +144,14 @@ class Deployments:
             self._say(deployment, "up", name, 0, size)
         return made
 
-    def _raise_revision(self, deployment: Obj, new: Obj, owned: list[Obj]) -> bool:
+    def _raise_revision(self, new: Obj, owned: list[Obj]) -> Obj:
         """A roll-back reuses the old ReplicaSet under the next revision."""
         highest = max(revision_of(one) for one in owned)
         if revision_of(new) == highest or len(owned) == 1:
-            return False
+            return new
         changed = clone(new)
-        changed["metadata"]["annotations"][REVISION] = str(highest + 1)
-        new["metadata"] = self._store.put("ReplicaSet", changed)["metadata"]
-        return revision_of(deployment) != highest + 1
+        changed["metadata"].setdefault("annotations", {})[REVISION] = str(highest + 1)
+        return self._store.put("ReplicaSet", changed)
 
     # Scaling
 

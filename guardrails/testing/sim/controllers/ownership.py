@@ -36,31 +36,29 @@ def controller_of(obj: Obj) -> Obj | None:
 
 def children(store: Store, kind: str, owner: Obj) -> list[Obj]:
     """Objects of a kind that `owner` controls."""
-    uid = owner["metadata"]["uid"]
-    return [
-        obj
-        for obj in store.objects(kind, namespace=owner["metadata"].get("namespace"))
-        if (controller_of(obj) or {}).get("uid") == uid
-    ]
+    return list(store.owned(kind).get(owner["metadata"]["uid"], ()))
 
 
 def claim(registry: Registry, kind: Kind, owner: Obj) -> list[Obj]:
     """The owner's children after adopting matching orphans and releasing what no longer matches."""
+    store = registry.store
     selector: Obj = owner["spec"]["selector"]
-    uid = owner["metadata"]["uid"]
+    uid, home = owner["metadata"]["uid"], owner["metadata"]["namespace"]
+    index = store.owned(kind.kind)
     kept: list[Obj] = []
-    for obj in registry.store.objects(kind.kind, namespace=owner["metadata"]["namespace"]):
-        controller = controller_of(obj)
-        fits = match_selector(selector, labels_of(obj))
-        if controller is None and fits and not obj["metadata"].get("deletionTimestamp"):
+    for obj in list(index.get(uid, ())):
+        if match_selector(selector, labels_of(obj)):
+            kept.append(obj)
+        else:
+            release(store, kind.kind, obj, uid=uid)
+    for obj in list(index.get("", ())):
+        meta = obj["metadata"]
+        if meta["namespace"] != home or meta.get("deletionTimestamp"):
+            continue
+        if match_selector(selector, labels_of(obj)):
             new = clone(obj)
             new["metadata"].setdefault("ownerReferences", []).append(owner_reference(owner))
-            kept.append(registry.store.put(kind.kind, new))
-        elif controller is not None and controller["uid"] == uid:
-            if fits:
-                kept.append(obj)
-            else:
-                release(registry.store, kind.kind, obj, uid=uid)
+            kept.append(store.put(kind.kind, new))
     return kept
 
 
