@@ -70,7 +70,8 @@ def encode(value: msgspec.Struct) -> str:
 
 def run_output_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of `run -o json`."""
-    schema = msgspec.json.schema(RunOutput)
+    # Through JSON, so that the defaults in it are what JSON has: lists, not tuples.
+    schema = msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(RunOutput)))
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": SCHEMA_ID,

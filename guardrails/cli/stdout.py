@@ -22,10 +22,11 @@ def reserved() -> Generator[Write]:
     real = sys.stdout
     real.flush()
     with contextlib.ExitStack() as undo:
-        if _is_descriptor_one():
+        # A process without descriptor 1 has no standard output that could be spoiled.
+        with contextlib.suppress(OSError):
             kept = os.dup(_STDOUT)
-            os.dup2(_STDERR, _STDOUT)
             undo.callback(_put_back, kept)
+            os.dup2(_STDERR, _STDOUT)
         undo.enter_context(contextlib.redirect_stdout(sys.stderr))
         waiting: list[str] = []
         yield waiting.append
@@ -37,11 +38,3 @@ def reserved() -> Generator[Write]:
 def _put_back(kept: int) -> None:
     os.dup2(kept, _STDOUT)
     os.close(kept)
-
-
-def _is_descriptor_one() -> bool:
-    try:
-        return sys.stdout.fileno() == _STDOUT
-    except (OSError, ValueError):
-        # A test's or a notebook's stand-in: it has no descriptor to redirect.
-        return False

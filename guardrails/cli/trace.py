@@ -51,6 +51,8 @@ def replay(
         for line in lines:
             typer.echo(f"  {line}")
     if different:
+        if policy is None and not assignments:
+            typer.echo("If the run had a --policy or --set of its own, give the same.", err=True)
         raise typer.Exit(ExitCode.DIFFERENT)
 
 

@@ -8,6 +8,7 @@ import gzip
 import zlib
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -156,7 +157,9 @@ class AlertmanagerState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
 T = TypeVar("T")
 
 
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="snapshot"):
+class Snapshot(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="snapshot", dict=True
+):
     """Cluster and alerts at one instant."""
 
     schema: int = SNAPSHOT_SCHEMA
@@ -167,6 +170,11 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
     prometheus: PrometheusState | None = None
     """None when no Prometheus was given."""
     alertmanager: AlertmanagerState | None = None
+
+    @cached_property
+    def derived(self) -> dict[tuple[str, str], object]:
+        """Indexes that checks share, by name and namespace; computed, never stored."""
+        return {}
 
     def list_of(self, kind: str, namespace: str) -> ObjectList | None:
         """Return the list of a kind in a namespace, or None when it was not asked for."""

@@ -96,8 +96,8 @@ async def drive(
         claim = claim or graph.claim
         on_refusal = on_refusal or graph.on_refusal
         graph = graph.guarded.copy({"checkpointer": graph.checkpointer, "store": graph.store})
-    settled = _with_thread(config)
-    key = SessionKey(str(settled["configurable"]["thread_id"]))
+    settled, thread = _with_thread(config)
+    key = SessionKey(thread)
     session = using.begin(key, adapter=ADAPTER, incident=incident, model=model)
     shape = shape_of(graph)
     saver = graph.checkpointer if graph.checkpointer not in (None, True, False) else None
@@ -239,8 +239,9 @@ class _Drive:
         return {**again.update, GOTO: list(again.goto)} if again.goto else again.update
 
 
-def _with_thread(config: RunnableConfig | None) -> RunnableConfig:
+def _with_thread(config: RunnableConfig | None) -> tuple[RunnableConfig, str]:
+    """Return the configuration with a thread, and that thread's id."""
     given: RunnableConfig = config or {}
     configurable = dict(given.get("configurable", {}))
-    configurable.setdefault("thread_id", f"run-{uuid.uuid4().hex}")
-    return {**given, "configurable": configurable}
+    thread = str(configurable.setdefault("thread_id", f"run-{uuid.uuid4().hex}"))
+    return {**given, "configurable": configurable}, thread

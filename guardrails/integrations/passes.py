@@ -9,7 +9,7 @@ around the pass.
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import aclosing, closing, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -147,7 +147,7 @@ class Pass:
                     self._take(part)
 
     @contextmanager
-    def _recorded(self) -> Iterator[None]:
+    def _recorded(self) -> Generator[None]:
         """Turn whatever comes out of the graph into an `Exit`, and tell the session of a pause."""
         if self.session.state.paused_at is not None:
             self.session.observe(RunResumed())
@@ -202,7 +202,7 @@ class Pass:
 
 
 @contextmanager
-def accountable(guard: Guard, session: Session, *, where: str) -> Iterator[None]:
+def accountable(guard: Guard, session: Session, *, where: str) -> Generator[None]:
     """See to it that a run has its outcome also when code around the agent breaks.
 
     Args:

@@ -112,8 +112,7 @@ class Refusals:
         said = self.on_refusal(dict(state), report, decision.to_model)
         match said:
             case Command():
-                command = cast("Command[Any]", said)
-                return Reentry(update=update_of(command), goto=self._nodes(command.goto))
+                return Reentry(update=update_of(said), goto=self._nodes(said.goto))
             case Mapping():
                 return Reentry(update=dict(said))
             case None:
@@ -123,9 +122,10 @@ class Refusals:
         asked = cast("Sequence[object]", goto) if isinstance(goto, (list, tuple)) else (goto,)
         names = tuple(str(name) for name in asked)
         if unknown := [n for n in names if n not in self.graph.nodes]:
+            known = ", ".join(sorted(n for n in self.graph.nodes if n[0] != "_"))
             raise UsageError(
                 f"on_refusal goes to {unknown[0]!r}, which graph {self.graph.get_name()!r} does "
-                f"not have; its nodes: {', '.join(sorted(n for n in self.graph.nodes if n[0] != '_'))}"
+                f"not have; its nodes: {known}"
             )
         return names
 
@@ -231,7 +231,7 @@ def update_of(command: Command[Any]) -> dict[str, Any]:
 def _listed(update: object) -> list[BaseMessage]:
     if update is None:
         return []
-    rows = cast("list[Any]", update) if isinstance(update, list) else [update]
+    rows: list[Any] = cast("list[Any]", update) if isinstance(update, list) else [update]
     return convert_to_messages(rows)
 
 

@@ -12,11 +12,9 @@ from guardrails.core.evidence import Evidence, ObjectRef, SourceRef
 from guardrails.core.ids import CheckId
 from guardrails.gates.checks import Check, Reference, Scope, Witness, refer, unread_lists
 from guardrails.gates.kubernetes import pods as pod_rules
+from guardrails.gates.kubernetes.backing import Network, network
 from guardrails.gates.kubernetes.objects import (
-    SERVICE_NAME,
     ContainerPort,
-    Endpoint,
-    EndpointSlice,
     Pod,
     Service,
     ServicePort,
@@ -24,61 +22,13 @@ from guardrails.gates.kubernetes.objects import (
 from guardrails.gates.kubernetes.topology import (
     WORKLOAD_LISTS,
     Owner,
-    Territory,
     reaction_by,
-    territory,
 )
 from guardrails.gates.snapshot import Snapshot
 
 ID = CheckId("service-reaches-pods")
 
 LISTS = (*WORKLOAD_LISTS, "ReplicaSet", "Pod", "Service", "EndpointSlice")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Network:
-    """Services of one namespace of one look, with what stands behind them."""
-
-    land: Territory
-    services: dict[str, Service]
-    slices: dict[str, tuple[EndpointSlice, ...]]
-
-    def selected(self, service: Service) -> tuple[Pod, ...]:
-        """Return the standing pods that the Service's selector matches."""
-        selector = service.spec.selector or {}
-        if not selector:
-            return ()
-        return tuple(
-            pod
-            for pod in self.land.pods
-            if pod_rules.stands(pod) and selector.items() <= (pod.metadata.labels or {}).items()
-        )
-
-    def ready_endpoints(self, service: Service) -> tuple[Endpoint, ...]:
-        """Return the endpoints that traffic is sent to; an absent `ready` means ready."""
-        return tuple(
-            endpoint
-            for part in self.slices.get(service.metadata.name, ())
-            for endpoint in part.endpoints or ()
-            if endpoint.conditions is None or endpoint.conditions.ready is not False
-        )
-
-    def owners(self, service: Service) -> frozenset[Owner]:
-        """Return the workloads behind a Service."""
-        return frozenset(self.land.owner_of(pod) for pod in self.selected(service))
-
-
-def network(look: Snapshot, namespace: str) -> Network:
-    """Index the Services of one namespace of a look."""
-    slices: dict[str, tuple[EndpointSlice, ...]] = {}
-    for part in look.objects(EndpointSlice, namespace):
-        name = (part.metadata.labels or {}).get(SERVICE_NAME, "")
-        slices[name] = (*slices.get(name, ()), part)
-    return Network(
-        land=territory(look, namespace),
-        services={s.metadata.name: s for s in look.objects(Service, namespace)},
-        slices=slices,
-    )
 
 
 def judge_services(
@@ -209,18 +159,15 @@ class _Judging:
         if self.before is None or old is None:
             return None
         had, has = self.before.owners(old), self.net.owners(self.service)
-        others = {
-            name: self.before.owners(s)
-            for name, s in self.before.services.items()
-            if name != self.service.metadata.name
-        }
-        taken = {name for name, owners in others.items() if has and has <= owners - had}
-        if not had or had & has or not taken:
+        if not had or not has or had & has:
+            return None
+        behind = [self.before.backed.get(o, frozenset[str]()) - {old.metadata.name} for o in has]
+        if not all(behind):
             return None
         return self.witness.violated(
             refer(self.service),
             field="spec.selector",
-            observed=f"reaches the pods of {_owners(has)}, which stand behind Service {min(taken)}",
+            observed=f"reaches the pods of {_owners(has)}, behind Service {min(behind[0])}",
             expected=f"the pods of {_owners(had)} (the reference)",
         )
 

@@ -45,10 +45,16 @@ class Territory:
     """One namespace of one look."""
 
     namespace: str
-    workloads: tuple[Workload, ...]
+    by_name: Mapping[tuple[str, str], Workload]
+    """Deployments, StatefulSets and DaemonSets by kind and name."""
     replicasets: Mapping[str, ReplicaSet]
     pods: tuple[Pod, ...]
     by_owner: Mapping[Owner, tuple[Pod, ...]]
+
+    @property
+    def workloads(self) -> tuple[Workload, ...]:
+        """Return every workload, Deployments first."""
+        return tuple(self.by_name.values())
 
     def owner_of(self, pod: Pod) -> Owner:
         """Return whom a pod belongs to; itself when nobody controls it."""
@@ -56,9 +62,7 @@ class Territory:
 
     def workload(self, kind: str, name: str) -> Workload | None:
         """Return a workload by kind and name."""
-        return next(
-            (w for w in self.workloads if (kind_of(w), w.metadata.name) == (kind, name)), None
-        )
+        return self.by_name.get((kind, name))
 
     def is_outdated(self, pod: Pod) -> bool:
         """Tell whether a pod is of an older revision that its Deployment is replacing.
@@ -77,7 +81,20 @@ class Territory:
 
 
 def territory(look: Snapshot, namespace: str) -> Territory:
-    """Index one namespace of a look; what could not be listed is missing from it."""
+    """Index one namespace of a look, once; what could not be listed is missing from it."""
+    known = look.derived.get(("territory", namespace))
+    if not isinstance(known, Territory):
+        known = _territory(look, namespace)
+        look.derived["territory", namespace] = known
+    return known
+
+
+def _territory(look: Snapshot, namespace: str) -> Territory:
+    workloads: tuple[Workload, ...] = (
+        *look.objects(Deployment, namespace),
+        *look.objects(StatefulSet, namespace),
+        *look.objects(DaemonSet, namespace),
+    )
     replicasets = {r.metadata.name: r for r in look.objects(ReplicaSet, namespace)}
     pods = look.objects(Pod, namespace)
     by_owner: defaultdict[Owner, list[Pod]] = defaultdict(list)
@@ -85,11 +102,7 @@ def territory(look: Snapshot, namespace: str) -> Territory:
         by_owner[_owner(pod, replicasets)].append(pod)
     return Territory(
         namespace=namespace,
-        workloads=(
-            *look.objects(Deployment, namespace),
-            *look.objects(StatefulSet, namespace),
-            *look.objects(DaemonSet, namespace),
-        ),
+        by_name={(kind_of(w), w.metadata.name): w for w in workloads},
         replicasets=replicasets,
         pods=pods,
         by_owner={owner: tuple(owned) for owner, owned in sorted(by_owner.items())},

@@ -53,7 +53,7 @@ def _taking_every_key(shape: Shape) -> Runnable[Any, Any]:
     """
     every = TypedDict("every", shape.hints)  # type: ignore[misc]  # pyright: ignore  # noqa: PGH003  # keys are known at run time only
     lens: StateGraph[Any, Any, Any, Any] = StateGraph(cast("type[Any]", every))
-    lens.add_node("nothing", _nothing)
+    lens.add_node("nothing", cast("Any", _nothing))
     lens.add_edge(START, "nothing")
     return lens.compile().nodes[START].writers[0]
 

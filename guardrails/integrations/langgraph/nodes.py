@@ -67,8 +67,6 @@ class StoredEnd(TypedDict):
 class Around:
     """What stands around one graph."""
 
-    inner: Graph
-    """The copy that runs."""
     shape: Shape
     guard: Guard
     incident: Incident | None
@@ -111,29 +109,31 @@ class Around:
 
     # The agent
 
-    def agent(self, state: dict[str, Any], config: RunnableConfig) -> Command[Any]:
+    def agent(self, state: dict[str, Any], config: RunnableConfig, *, inner: Graph) -> Command[Any]:
         """Run the graph once, to whatever end."""
         if not state.get(RUN):
-            return self._passed_through(state, config)
-        done = self._pass(state)
+            return self._passed_through(state, config, inner)
+        done = self._pass(state, inner)
         done.run(self._given(state), _inside(config))
         with accountable(self.guard, done.session, where="claim"):
             return self._left(done, config)
 
-    async def aagent(self, state: dict[str, Any], config: RunnableConfig) -> Command[Any]:
+    async def aagent(
+        self, state: dict[str, Any], config: RunnableConfig, *, inner: Graph
+    ) -> Command[Any]:
         """Do `agent` in asynchronous graphs."""
         if not state.get(RUN):
-            return await self._apassed_through(state, config)
+            return await self._apassed_through(state, config, inner)
         session = self._session(state)
         await self.guard.prepare(session)
-        done = self._pass(state)
+        done = self._pass(state, inner)
         await done.arun(self._given(state), _inside(config))
         with accountable(self.guard, done.session, where="claim"):
             return self._left(done, config)
 
-    def _pass(self, state: Mapping[str, Any]) -> Pass:
+    def _pass(self, state: Mapping[str, Any], inner: Graph) -> Pass:
         return Pass(
-            graph=self.inner,
+            graph=inner,
             shape=self.shape,
             guard=self.guard,
             session=self._session(state),
@@ -171,9 +171,11 @@ class Around:
 
     # Inside a run that another adapter owns there is nothing to judge here
 
-    def _passed_through(self, state: dict[str, Any], config: RunnableConfig) -> Command[Any]:
+    def _passed_through(
+        self, state: dict[str, Any], config: RunnableConfig, inner: Graph
+    ) -> Command[Any]:
         values: dict[str, Any] = {}
-        for part in self.inner.stream(
+        for part in inner.stream(
             cast("Any", self._given(state)),
             _inside(config),
             stream_mode="values",
@@ -182,9 +184,11 @@ class Around:
             values = cast("dict[str, Any]", part)
         return Command(goto=END, update=self.shape.replacing(values))
 
-    async def _apassed_through(self, state: dict[str, Any], config: RunnableConfig) -> Command[Any]:
+    async def _apassed_through(
+        self, state: dict[str, Any], config: RunnableConfig, inner: Graph
+    ) -> Command[Any]:
         values: dict[str, Any] = {}
-        async for part in self.inner.astream(
+        async for part in inner.astream(
             cast("Any", self._given(state)),
             _inside(config),
             stream_mode="values",

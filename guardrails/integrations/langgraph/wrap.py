@@ -4,11 +4,12 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
 
-from typing import Annotated, Any, NotRequired, TypedDict, cast, get_type_hints
+from typing import Annotated, Any, NotRequired, cast, get_type_hints
 
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 from langgraph.channels import EphemeralValue
 from langgraph.graph import END, START, StateGraph
+from typing_extensions import TypedDict  # pydantic, which reads output schemas, wants this one
 
 from guardrails.core.incident import Incident
 from guardrails.engine import Guard
@@ -77,7 +78,6 @@ def guard(
     shape = shape_of(graph)
     _check(graph, shape, claim=claim, on_refusal=on_refusal)
     around = Around(
-        inner=prepared(graph, shape=shape, checkpointer=True),
         shape=shape,
         guard=using,
         incident=incident,
@@ -85,7 +85,7 @@ def guard(
         refusals=Refusals(graph=graph, shape=shape, on_refusal=on_refusal),
         errors=errors,
     )
-    parent = _parent(graph, around)
+    parent = _parent(graph, around, inner=prepared(graph, shape=shape, checkpointer=True))
     compiled = parent.compile(
         checkpointer=graph.checkpointer,
         store=graph.store,
@@ -113,7 +113,7 @@ def _check(
         )
 
 
-def _parent(graph: Graph, around: Around) -> StateGraph[Any, Any, Any, Any]:
+def _parent(graph: Graph, around: Around, *, inner: Graph) -> StateGraph[Any, Any, Any, Any]:
     builder = graph.builder
     outcome = {OUTCOME: NotRequired[dict[str, Any]]}
     own = {
@@ -134,15 +134,13 @@ def _parent(graph: Graph, around: Around) -> StateGraph[Any, Any, Any, Any]:
         output_schema=_typed("GuardedOutput", {**output, **outcome}),
         context_schema=builder.context_schema,
     )
-    inner = around.inner
 
     def agent(state: dict[str, Any], config: RunnableConfig) -> Any:  # noqa: ANN401  # a Command; naming it would make LangGraph read its edges from here
-        assert inner is around.inner  # names the graph here, so that LangGraph sees a sub-graph
-        return around.agent(state, config)
+        # LangGraph finds a sub-graph by the names that a node's function uses, hence `inner`.
+        return around.agent(state, config, inner=inner)
 
     async def aagent(state: dict[str, Any], config: RunnableConfig) -> Any:  # noqa: ANN401  # as above
-        assert inner is around.inner
-        return await around.aagent(state, config)
+        return await around.aagent(state, config, inner=inner)
 
     parent.add_node(BEGIN, cast("Any", RunnableLambda(around.begin, around.abegin, name=BEGIN)))
     parent.add_node(

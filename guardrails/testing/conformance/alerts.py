@@ -62,7 +62,7 @@ Fact = Callable[[AlertsUnderTest, "_Watcher"], None]
 
 
 def an_alert_is_pending_then_fires_then_clears(alerts: AlertsUnderTest, see: _Watcher) -> None:
-    """Pending alerts stay in Prometheus; firing ones reach Alertmanager; cleared ones leave both."""
+    """Pending stays in Prometheus, firing reaches Alertmanager, cleared leaves both."""
     see.until(lambda: see.state() == "inactive", "the alert to be inactive at first")
     alerts.fire()
     try:

@@ -1,4 +1,4 @@
-"""Facts of the API itself: errors, versions, conflicts, lists, selectors, pages, watches, patches."""
+"""Facts of the API itself: errors, versions, conflicts, lists, pages, watches, patches."""
 
 from collections.abc import Iterator
 
@@ -126,7 +126,7 @@ def a_write_that_changes_nothing_is_no_write(bench: Workbench) -> None:
 
 
 def a_list_carries_its_kind_and_version(bench: Workbench) -> None:
-    """The list has kind, apiVersion and resourceVersion; its items carry neither kind nor version."""
+    """The list has kind, apiVersion and resourceVersion; its items only themselves."""
     bench.create("configmaps", config_map("one", a="1"))
     listed = bench.admin.get(bench.path("configmaps")).expect(200)
     assert (listed["kind"], listed["apiVersion"]) == ("ConfigMapList", "v1")
@@ -185,7 +185,7 @@ def a_list_comes_in_pages(bench: Workbench) -> None:
 
 
 def a_patch_merges_as_its_type_says(bench: Workbench) -> None:
-    """Strategic merge joins containers by name, merge patch replaces the list, JSON patch points."""
+    """Strategic merge joins containers by name, merge patch replaces lists, JSON patch points."""
     bench.create("deployments", deployment(bench, "web", replicas=0))
 
     def containers(found: Json) -> list[Json]:
@@ -238,7 +238,7 @@ def server_side_apply_remembers_who_set_what(bench: Workbench) -> None:
         return done.status, done.body
 
     status, made = apply("one", a="1", b="1")
-    assert status == 201
+    assert (status, made["data"]) == (201, {"a": "1", "b": "1"})
     managers = [entry["manager"] for entry in made["metadata"]["managedFields"]]
     assert managers == ["one"]
     status, body = apply("two", a="2")

@@ -2,7 +2,7 @@
 
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -59,7 +59,7 @@ class HttpClient:
         """Close the connections."""
         self._http.close()
 
-    def call(  # noqa: PLR0913  # the parts of a request
+    def call(
         self,
         method: str,
         path: str,
@@ -87,7 +87,7 @@ class HttpClient:
         return self.call("GET", path, params=params or None)
 
     @contextmanager
-    def lines(self, path: str, **params: str) -> Iterator[Iterator[Json]]:
+    def lines(self, path: str, **params: str) -> Generator[Iterator[Json]]:
         """The JSON lines of a streaming answer, closed at the end of the block."""
         with self._http.stream("GET", path, params=params) as response:
             yield (msgspec.json.decode(line) for line in response.iter_lines() if line)

@@ -13,6 +13,8 @@ MERGE = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 APPLY = "application/apply-patch+yaml"
 PORT = 8080
+REPLICAS = 2
+"""Of a Deployment in these facts, unless it says otherwise."""
 
 _ROOTS = {
     "deployments": "/apis/apps/v1",
@@ -98,7 +100,7 @@ def config_map(name: str, *, labels: dict[str, str] | None = None, **data: str) 
     }
 
 
-def deployment(bench: Workbench, name: str, *, replicas: int = 2, **spec: object) -> Json:
+def deployment(bench: Workbench, name: str, *, replicas: int = REPLICAS, **spec: object) -> Json:
     """A Deployment's manifest: one container that listens on port `http`."""
     container = {
         "name": "app",
@@ -136,5 +138,9 @@ def service(name: str, *, app: str, target: int | str = "http") -> Json:
 
 def condition(obj: Json, name: str) -> Json:
     """A condition by its type; empty if there is none."""
-    found: list[Json] = obj.get("status", {}).get("conditions") or []
-    return next((one for one in found if one["type"] == name), {})
+    status: Json = obj.get("status", {})
+    found: list[Json] = status.get("conditions", [])
+    for one in found:
+        if one["type"] == name:
+            return one
+    return {}

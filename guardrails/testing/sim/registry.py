@@ -221,7 +221,7 @@ class Registry:
             )
         return self.store.put(kind.kind, new)
 
-    def patch(  # noqa: PLR0913  # the request has this many parts
+    def patch(
         self,
         kind: Kind,
         patch: object,

@@ -73,7 +73,9 @@ def plain(part: Any) -> str:
 @pytest.mark.parametrize("subgraphs", [False, True])
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_streams_show_the_graph_as_if_it_were_not_guarded(
-    mode: Any, subgraphs: bool, asynchronous: bool
+    mode: Any,
+    subgraphs: bool,  # noqa: FBT001  # a parameter of the table
+    asynchronous: bool,  # noqa: FBT001  # as above
 ) -> None:
     """Every stream mode gives the graph's own parts in order, and the gate's after them."""
 
@@ -150,7 +152,7 @@ def test_the_given_graph_is_not_changed() -> None:
     assert found["messages"][2].content == "ran kubectl get po"
     assert "guardrails_outcome" not in found
     assert records.events == []
-    inner.nodes["model"]  # noqa: B018  # still there
+    inner.nodes["model"]  # still there
     assert guarded.guarded is inner
 
 
@@ -290,7 +292,7 @@ def test_an_error_ends_in_the_state_or_is_raised_as_asked() -> None:
 
 
 def test_errors_of_the_callers_functions_end_the_run_and_are_raised() -> None:
-    """A bug in `claim` or `on_refusal` is the caller's to see; the run has an outcome all the same."""
+    """A bug in `claim` or `on_refusal` is the caller's to see; the run has an outcome."""
 
     def broken(*_: Any) -> Any:
         raise ZeroDivisionError
@@ -305,9 +307,7 @@ def test_errors_of_the_callers_functions_end_the_run_and_are_raised() -> None:
 def test_an_unknown_node_to_re_enter_at_is_named() -> None:
     """The error says which nodes there are."""
     using, _ = guarded_by(FAIL)
-    graph = guard(
-        agent(turn("done")), using=using, on_refusal=lambda *_: Command(goto="nowhere")
-    )
+    graph = guard(agent(turn("done")), using=using, on_refusal=lambda *_: Command(goto="nowhere"))
     with pytest.raises(UsageError, match=r"'nowhere'.*its nodes: model, tools"):
         graph.invoke(TASK)
 
@@ -337,7 +337,9 @@ def test_a_guarded_graph_inside_another_graph_ends_its_own_run() -> None:
         using, records = guarded_by(FAIL, PASS)
         inner = guard(agent(turn("done"), turn("done now")), using=using)
         graph.add_node("sre", inner)
-        graph.add_node("after", lambda s: {"messages": [("ai", s["guardrails_outcome"]["outcome"])]})
+        graph.add_node(
+            "after", lambda s: {"messages": [("ai", s["guardrails_outcome"]["outcome"])]}
+        )
         graph.add_edge(START, "sre")
         graph.add_edge("sre", "after")
         found = graph.compile(checkpointer=checkpointer).invoke(
@@ -382,9 +384,7 @@ def test_a_hand_off_to_a_graph_further_out_goes_on_its_way() -> None:
 
 def test_shadow_mode_holds_nothing() -> None:
     """The run is what it would have been, with an outcome beside it."""
-    using, records = guarded_by(
-        FAIL, settings=Settings(mode="shadow", budgets=Budgets(steps=1))
-    )
+    using, records = guarded_by(FAIL, settings=Settings(mode="shadow", budgets=Budgets(steps=1)))
     found = guard(agent(look(), look(), turn("done")), using=using).invoke(TASK)
     assert found["messages"][-1].content == "done"
     assert [e.outcome for e in records.ended] == [Outcome.UNRESOLVED]
@@ -420,7 +420,9 @@ def test_what_cannot_be_guarded_is_said_at_once() -> None:
     graph.add_node("x", lambda _: {})
     graph.add_edge(START, "x")
     using, _ = guarded_by(PASS)
-    with pytest.raises(UsageError, match=r"keeps no messages \(its state: tasks\); pass claim=.*on_"):
+    with pytest.raises(
+        UsageError, match=r"keeps no messages \(its state: tasks\); pass claim=.*on_"
+    ):
         guard(graph.compile(), using=using)
     with pytest.raises(UsageError, match="guarded already"):
         guard(guard(agent(turn("x")), using=using), using=using)
@@ -464,5 +466,3 @@ def test_an_accepted_agent_may_write_its_report_but_not_go_on_for_ever() -> None
     guard(create_agent(model, [submit, kubectl]), using=using).invoke(TASK)
     assert [e.outcome for e in records.ended] == [Outcome.RESOLVED]
     assert model.asked < 15
-
-

@@ -1,0 +1,210 @@
+"""The outer loop: what only somebody outside of a graph can catch."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from langchain.agents import create_agent
+from langchain_core.tools import tool
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.types import interrupt
+
+from guardrails.core.decisions import Reason
+from guardrails.core.evidence import GateVerdict
+from guardrails.core.outcome import Outcome
+from guardrails.engine import Guard
+from guardrails.integrations.drive import drive
+from guardrails.integrations.langchain import GuardrailMiddleware
+from guardrails.integrations.langgraph import guard
+from guardrails.policy.models import Budgets, Settings
+from guardrails.testing.gates import ScriptedGate
+from guardrails.testing.recorder import Recorder
+from guardrails.testing.scripted import ScriptedModel, call, turn
+
+PASS, FAIL = GateVerdict.PASS, GateVerdict.FAIL
+TASK = {"messages": [("user", "checkout is down")]}
+
+
+@tool
+def ask(question: str) -> str:
+    """Ask a person."""
+    return f"told: {interrupt(question)}"
+
+
+def guarded_by(*played: Any, settings: Settings | None = None) -> tuple[Guard, Recorder]:
+    """Make a guard and the recorder of its runs."""
+    records = Recorder()
+    return Guard(gate=ScriptedGate(*played), hooks=[records], settings=settings), records
+
+
+def asking(*turns: Any, **options: Any) -> Any:
+    """Build an agent that asks first."""
+    first = turn(calls=[call("ask", question="may I restart checkout?")])
+    return create_agent(ScriptedModel(turns=[first, *turns]), [ask], **options)
+
+
+async def test_a_question_that_nobody_answers_needs_a_person() -> None:
+    """The run ends escalated, and the question stands in its detail."""
+    using, records = guarded_by(PASS)
+    driven = await drive(asking(), TASK, using=using)
+    assert driven.result.outcome is Outcome.ESCALATED
+    assert "may I restart checkout?" in driven.result.detail
+    assert driven.interrupts == ("may I restart checkout?",)
+    assert len(records.ended) == 1
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_an_answer_resumes_the_run(asynchronous: bool) -> None:  # noqa: FBT001  # a parameter of the table
+    """The answer, given at once or awaited, goes to the tool that asked."""
+    asked: list[Any] = []
+
+    async def later(payloads: tuple[Any, ...]) -> str:
+        asked.append(payloads)
+        return "yes"
+
+    def at_once(payloads: tuple[Any, ...]) -> str:
+        asked.append(payloads)
+        return "yes"
+
+    using, _ = guarded_by(FAIL, PASS)
+    driven = await drive(
+        asking(turn("done"), turn("done now"), checkpointer=InMemorySaver()),
+        TASK,
+        using=using,
+        answer=later if asynchronous else at_once,
+    )
+    assert driven.result.outcome is Outcome.RESOLVED
+    assert driven.result.refusals == 1
+    assert asked == [("may I restart checkout?",)]
+    assert "told: yes" in [m.content for m in driven.state["messages"]]
+
+
+async def test_a_node_marked_to_stop_at_is_a_question_too() -> None:
+    """`interrupt_before` pauses the run; an answer lets it go on."""
+    model = ScriptedModel(turns=[turn("done")])
+    agent = create_agent(model, [], interrupt_before=["model"])
+    using, _ = guarded_by(PASS)
+    driven = await drive(agent, TASK, using=using, answer=lambda _: True)
+    assert driven.result.outcome is Outcome.RESOLVED
+    using, _ = guarded_by(PASS)
+    driven = await drive(agent, TASK, using=using)
+    assert driven.result.outcome is Outcome.ESCALATED
+    assert "continue at model?" in driven.result.detail
+
+
+async def test_the_wall_clock_stops_a_node_that_never_returns() -> None:
+    """A budget of wall time holds also inside one node that shows nothing."""
+
+    async def hang(state: Any) -> Any:
+        await asyncio.Event().wait()
+
+    graph = StateGraph(MessagesState)
+    graph.add_node("hang", hang)
+    graph.add_edge(START, "hang")
+    using, records = guarded_by(FAIL, settings=Settings(budgets=Budgets(wall_time=0.2)))
+    driven = await drive(graph.compile(), TASK, using=using)
+    assert driven.result.reason == Reason.BUDGET_WALL_TIME
+    assert [e.reason for e in records.ended] == [Reason.BUDGET_WALL_TIME]
+
+
+async def test_an_error_is_an_outcome_and_not_an_exception() -> None:
+    """Whatever a node raises, the result says so."""
+    using, records = guarded_by(PASS)
+    agent = create_agent(ScriptedModel(turns=[RuntimeError("provider is down")]), [])
+    driven = await drive(agent, TASK, using=using)
+    assert driven.result.outcome is Outcome.ABORTED
+    assert "provider is down" in driven.result.detail
+    assert len(records.ended) == 1
+
+
+async def test_a_cancelled_run_is_recorded_as_aborted() -> None:
+    """Ctrl-C leaves a trace with an end."""
+    began = asyncio.Event()
+
+    async def hang(state: Any) -> Any:
+        began.set()
+        await asyncio.Event().wait()
+
+    graph = StateGraph(MessagesState)
+    graph.add_node("hang", hang)
+    graph.add_edge(START, "hang")
+    using, records = guarded_by(PASS)
+    running = asyncio.create_task(drive(graph.compile(), TASK, using=using))
+    await began.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert [(e.outcome, e.reason) for e in records.ended] == [(Outcome.ABORTED, "cancelled")]
+
+
+async def test_a_guarded_graph_is_driven_with_what_it_was_given() -> None:
+    """Driving `guard(graph)` makes one run with one end, and keeps its `on_refusal`."""
+    told: list[str] = []
+
+    def on_refusal(state: Any, report: Any, words: str) -> dict[str, Any]:
+        told.append(words)
+        return {"messages": [("user", "try again")]}
+
+    inner_using, inner_records = guarded_by(FAIL)
+    using, records = guarded_by(FAIL, PASS)
+    model = ScriptedModel(turns=[turn("done"), turn("done now")])
+    graph = guard(create_agent(model, []), using=inner_using, on_refusal=on_refusal)
+    driven = await drive(graph, TASK, using=using)
+    assert driven.result.outcome is Outcome.RESOLVED
+    assert len(told) == 1
+    assert model.seen[1][-1].content == "try again"
+    assert inner_records.events == []
+    assert len(records.ended) == 1
+
+
+async def test_the_middleware_joins_the_driven_run() -> None:
+    """An agent with the middleware of another guard reports to the run around it."""
+    inner_using, inner_records = guarded_by(FAIL)
+    using, records = guarded_by(FAIL, PASS)
+    model = ScriptedModel(turns=[turn("done"), turn("done now")])
+    agent = create_agent(model, [], middleware=[GuardrailMiddleware(using=inner_using)])
+    driven = await drive(agent, TASK, using=using)
+    assert driven.result.outcome is Outcome.RESOLVED
+    assert driven.result.steps == 2
+    assert inner_records.events == []
+    assert len(records.ended) == 1
+
+
+async def test_updates_are_shown_as_they_come() -> None:
+    """A live view gets every part of the streams, places included."""
+    seen: list[tuple[tuple[str, ...], str, list[str]]] = []
+    using, _ = guarded_by(PASS)
+    agent = create_agent(ScriptedModel(turns=[turn("done")]), [])
+    await drive(
+        agent,
+        TASK,
+        using=using,
+        on_update=lambda place, mode, payload: seen.append((place, mode, list(payload))),
+    )
+    assert seen == [
+        ((), "values", ["messages"]),
+        ((), "updates", ["model"]),
+        ((), "values", ["messages"]),
+    ]
+
+
+async def test_a_thread_of_the_caller_is_kept() -> None:
+    """With a checkpointer and a thread id the run stands on the caller's thread."""
+    saver = InMemorySaver()
+    config: Any = {"configurable": {"thread_id": "t"}}
+    agent = create_agent(
+        ScriptedModel(turns=[turn("done"), turn("done now")]), [], checkpointer=saver
+    )
+    using, _ = guarded_by(FAIL, PASS)
+    driven = await drive(agent, TASK, using=using, config=config)
+    stored = agent.get_state(config).values["messages"]
+    assert [m.content for m in stored] == [m.content for m in driven.state["messages"]]
+
+
+async def test_the_model_is_named_in_the_trace() -> None:
+    """`model=` goes into the run's first event."""
+    using, records = guarded_by(PASS)
+    agent = create_agent(ScriptedModel(turns=[turn("done")]), [])
+    await drive(agent, TASK, using=using, model="openai:gpt-5")
+    assert records.events[0].fact.model == "openai:gpt-5"  # type: ignore[union-attr]
