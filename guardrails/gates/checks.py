@@ -26,6 +26,10 @@ from guardrails.core.incident import Incident, Workload
 from guardrails.gates.kubernetes.objects import KubeObject
 from guardrails.gates.snapshot import Read, ReadStatus, Snapshot
 
+SAID_LIMIT = 500
+"""Characters of one observed or expected value: a kubelet's or server's words may be kilobytes,
+and a report holds them for every object."""
+
 STATE_SECONDS_DEFAULT = 60.0
 """As `GateSettings.stable_for`; used where a check is run outside a gate."""
 
@@ -114,8 +118,8 @@ class Witness:
             state=EvidenceState.SATISFIED,
             subject=subject,
             field=field,
-            observed=observed,
-            expected=expected,
+            observed=_clip(observed),
+            expected=_clip(expected),
             at=self.at,
             tier=self.tier,
         )
@@ -137,8 +141,8 @@ class Witness:
             state=EvidenceState.VIOLATED,
             subject=subject,
             field=field,
-            observed=observed,
-            expected=expected,
+            observed=_clip(observed),
+            expected=_clip(expected),
             query=query,
             at=self.at,
             tier=self.tier,
@@ -161,8 +165,8 @@ class Witness:
             state=EvidenceState.UNKNOWN,
             subject=subject,
             field=field,
-            observed=observed,
-            expected=expected,
+            observed=_clip(observed),
+            expected=_clip(expected),
             at=self.at,
             tier=self.tier,
             temporary=temporary,
@@ -177,6 +181,10 @@ class Witness:
             expected="a readable answer",
             temporary=read.temporary,
         )
+
+
+def _clip(text: str) -> str:
+    return text if len(text) <= SAID_LIMIT else f"{text[: SAID_LIMIT - 1]}…"
 
 
 def refer(item: KubeObject) -> ObjectRef:

@@ -25,6 +25,7 @@ from guardrails.core.evidence import (
 from guardrails.core.ids import CheckId
 from guardrails.core.incident import Goal, Incident
 from guardrails.gates.alerts.checks import known_rules
+from guardrails.gates.alerts.inputs import input_queries
 from guardrails.gates.alerts.rules import window_for
 from guardrails.gates.alerts.slo import slo_queries
 from guardrails.gates.alerts.sources import AlertmanagerSource, PrometheusSource
@@ -32,7 +33,7 @@ from guardrails.gates.base import GateRequest, OnProgress
 from guardrails.gates.checks import Check, Reference, Scope, Witness
 from guardrails.gates.composition import Judgement, judge, sample
 from guardrails.gates.kubernetes.reader import ClusterReader
-from guardrails.gates.look import Sources, take_look
+from guardrails.gates.look import Sources, ask, take_look
 from guardrails.gates.reference import choose_reference, load_snapshots
 from guardrails.gates.registry import DEFAULT_CHECKS, applicable, lists_of, required_of
 from guardrails.gates.snapshot import Snapshot
@@ -101,6 +102,10 @@ class EvidenceGate:
             at=self._clock.now(),
         )
         reference = choose_reference(self._snapshots, incident, start=start, checks=self._checks)
+        # Which metrics matter is known only by the rules that the look brought.
+        queries = input_queries(incident, known_rules(reference, start))
+        start = await ask(self._sources, start, queries)
+        reference = replace(reference, start=start)
         return EvidenceRun(
             name=self.name,
             incident=incident,
@@ -222,12 +227,11 @@ class _Vigil:
     async def look(self) -> Judgement:
         """Look once, and judge everything seen so far."""
         run = self.run
-        slo = self.scope.incident.slo if not self.is_diagnosis else ()
         look = await take_look(
             run.sources,
             namespaces=self.scope.namespaces,
             kinds=lists_of(self.checks),
-            queries=[q for s in slo for q in slo_queries(s.query)],
+            queries=self._queries(),
             at=run.clock.now(),
         )
         self.looks += 1
@@ -248,6 +252,15 @@ class _Vigil:
             now=look.at,
         )
         return self.judgement
+
+    def _queries(self) -> list[str]:
+        if self.is_diagnosis:
+            return []
+        incident = self.scope.incident
+        seen = self.history[-1] if self.history else self.run.reference.start
+        rules = known_rules(self.run.reference, seen) if seen is not None else []
+        slo = [q for s in incident.slo for q in slo_queries(s.query)]
+        return [*slo, *input_queries(incident, rules)]
 
     @property
     def required(self) -> tuple[CheckId, ...]:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 from guardrails.gates.alerts.sources import AlertmanagerSource, PrometheusSource
 from guardrails.gates.kubernetes.reader import ClusterReader
 from guardrails.gates.kubernetes.topology import WORKLOAD_LISTS
@@ -66,6 +68,17 @@ async def take_look(
         lists=(*read, *asked),
         prometheus=prometheus.result(),
         alertmanager=alertmanager.result(),
+    )
+
+
+async def ask(sources: Sources, look: Snapshot, queries: Sequence[str]) -> Snapshot:
+    """Return a look with the answers to instant queries that came up only after it."""
+    if sources.prometheus is None or look.prometheus is None or not queries:
+        return look
+    state = await _prometheus(sources.prometheus, queries)
+    answers = state.queries if state is not None else ()
+    return msgspec.structs.replace(
+        look, prometheus=msgspec.structs.replace(look.prometheus, queries=answers)
     )
 
 

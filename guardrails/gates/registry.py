@@ -7,10 +7,11 @@ from guardrails.core.ids import CheckId
 from guardrails.core.incident import Incident
 from guardrails.gates.alerts.checks import (
     ALERT_CLEAR,
-    ALERT_RULE_LIVE,
     ALERT_SOURCE,
     NO_NEW_ALERT,
 )
+from guardrails.gates.alerts.inputs import ALERT_INPUTS_PRESENT
+from guardrails.gates.alerts.live import ALERT_RULE_LIVE
 from guardrails.gates.alerts.slo import SLO_MET
 from guardrails.gates.alerts.suppression import ALERT_NOT_SUPPRESSED
 from guardrails.gates.checks import Check
@@ -33,6 +34,7 @@ DEFAULT_CHECKS: tuple[Check, ...] = (
     ALERT_SOURCE,
     ALERT_CLEAR,
     ALERT_RULE_LIVE,
+    ALERT_INPUTS_PRESENT,
     ALERT_NOT_SUPPRESSED,
     NO_NEW_ALERT,
     SLO_MET,
@@ -40,6 +42,9 @@ DEFAULT_CHECKS: tuple[Check, ...] = (
     ENTITY_OBSERVED,
 )
 """Everything this package checks, most basic first; feedback ranks in this order."""
+
+ABOUT_ALERTS = (ALERT_CLEAR, ALERT_RULE_LIVE, ALERT_INPUTS_PRESENT, ALERT_NOT_SUPPRESSED)
+"""What must have evidence when the incident names an alert."""
 
 
 def applicable(
@@ -63,7 +68,7 @@ def required_of(checks: Iterable[Check], incident: Incident) -> tuple[CheckId, .
     """Return the checks that must have evidence whatever the world holds."""
     always = {SCOPE_INHABITED.id, ENTITY_EXISTS.id, ENTITY_OBSERVED.id, NO_NEW_ALERT.id}
     if incident.alerts:
-        always |= {ALERT_CLEAR.id, ALERT_RULE_LIVE.id, ALERT_NOT_SUPPRESSED.id}
+        always |= {check.id for check in ABOUT_ALERTS}
     if incident.slo:
         always.add(SLO_MET.id)
     return tuple(check.id for check in checks if check.id in always)

@@ -104,6 +104,8 @@ class QueryResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     read: Read = Read()
     values: tuple[str, ...] = ()
     """The sample values, as text: Prometheus writes NaN and infinities so."""
+    labels: tuple[dict[str, str], ...] = ()
+    """The labels of each value, in the same order; none when no value has any."""
 
 
 class PrometheusState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from guardrails.core.evidence import Evidence, EvidenceState, ObjectRef
 from guardrails.core.incident import Incident
 from guardrails.gates.checks import Check, Reference, Scope, aside
-from guardrails.gates.kubernetes.topology import available, territory
+from guardrails.gates.kubernetes.backing import network
+from guardrails.gates.kubernetes.topology import WORKLOAD_LISTS, available, territory
 from guardrails.gates.reference import evidence_of
 from guardrails.gates.snapshot import Snapshot
 
@@ -57,5 +58,16 @@ def _key(evidence: Evidence, subject: ObjectRef) -> Key:
 
 
 def _serves(look: Snapshot, subject: ObjectRef) -> int:
-    workload = territory(look, subject.namespace).workload(subject.kind, subject.name)
-    return 0 if workload is None else available(workload)
+    """Return how much an object serves; less than nothing when it is gone."""
+    if subject.kind == "Service":
+        net = network(look, subject.namespace)
+        service = net.services.get(subject.name)
+        return _GONE if service is None else len(net.ready_endpoints(service))
+    land = territory(look, subject.namespace)
+    if subject.kind not in WORKLOAD_LISTS:
+        return 0
+    workload = land.workload(subject.kind, subject.name)
+    return _GONE if workload is None else available(workload)
+
+
+_GONE = -1

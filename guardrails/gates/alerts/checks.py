@@ -1,7 +1,7 @@
-"""Checks over Prometheus: the incident's alerts are clear, their rules live, and nothing new fires.
+"""Checks over Prometheus: the incident's alerts are clear, and nothing new fires.
 
-A pending alert is not clear. An alert whose rule is gone, broken or not evaluated is not clear
-either: it cannot fire.
+A pending alert is not clear. Whether an alert could fire at all is judged in `live.py` and
+`inputs.py`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,28 +14,21 @@ from guardrails.gates.alerts.rules import (
     INTERVAL_DEFAULT_SECONDS,
     INTERVALS,
     clear_seconds,
-    interval_seconds,
     rules_for,
 )
 from guardrails.gates.checks import Check, Reference, Scope, Witness, aside
 from guardrails.gates.snapshot import (
     AlertingRule,
     FiringAlert,
-    PrometheusState,
     Snapshot,
 )
 
 CLEAR_ID = CheckId("alert-clear")
-RULE_ID = CheckId("alert-rule-live")
 NEW_ID = CheckId("no-new-alert")
 SOURCE_ID = CheckId("alert-source")
 
 VOLATILE_LABELS = frozenset({"pod", "instance", "uid", "container_id"})
 """Labels that change when a pod is replaced, while the alert stays the same alert."""
-
-EVALUATION_SLACK_SECONDS = 30.0
-"""Allowed beside two intervals before an evaluation counts as stale: clocks differ a little and a
-busy server skips an evaluation now and then."""
 
 PROMETHEUS = SourceRef(source="prometheus", detail="GET /api/v1/alerts")
 RULES = SourceRef(source="prometheus", detail="GET /api/v1/rules")
@@ -56,8 +49,10 @@ def judge_clear(
     if not state.alerts_read.ok:
         return [witness.unread(PROMETHEUS, state.alerts_read)]
     rules = known_rules(reference, look)
+    start = _active_at(reference.start)
     return [
-        _clear(witness, matcher, state.alerts, rules, scope) for matcher in scope.incident.alerts
+        _clear(witness, matcher, own_alerts(matcher, state.alerts, start), rules, scope)
+        for matcher in scope.incident.alerts
     ]
 
 
@@ -67,11 +62,10 @@ ALERT_CLEAR = Check(id=CLEAR_ID, judge=judge_clear, tier=Tier.ALERTS, needs_prom
 def _clear(
     witness: Witness,
     matcher: AlertMatcher,
-    alerts: Sequence[FiringAlert],
+    matching: Sequence[FiringAlert],
     rules: Sequence[AlertingRule],
     scope: Scope,
 ) -> Evidence:
-    matching = [a for a in alerts if matcher.matches(a.labels)]
     if not matching:
         return witness.satisfied(
             AlertRef(labels=matcher.labels), observed="inactive", expected="not firing, not pending"
@@ -87,6 +81,33 @@ def _clear(
         settles_by=clears_by(rules_for(matcher, rules), scope),
         settling=f"alert {name_of(worst.labels)} to clear",
     )
+
+
+def own_alerts(
+    matcher: AlertMatcher, alerts: Sequence[FiringAlert], start: Sequence[dict[str, str]]
+) -> list[FiringAlert]:
+    """Return the alerts that are the incident's own, also after its pod was replaced.
+
+    An alert that names a pod comes back under the name of the next one. What was active at the
+    start under other labels is another pod's trouble.
+
+    Args:
+        matcher: The incident's alert.
+        alerts: Those active now.
+        start: The labels of those active when the run began.
+    """
+    lasting = {k: v for k, v in matcher.labels.items() if k not in VOLATILE_LABELS}
+    renewed = AlertMatcher(labels=lasting) if "alertname" in lasting else matcher
+    return [
+        a
+        for a in alerts
+        if matcher.matches(a.labels) or (renewed.matches(a.labels) and a.labels not in start)
+    ]
+
+
+def _active_at(look: Snapshot | None) -> list[dict[str, str]]:
+    state = look.prometheus if look is not None else None
+    return [alert.labels for alert in state.alerts] if state is not None else []
 
 
 def clears_by(rules: Sequence[AlertingRule], scope: Scope) -> datetime | None:
@@ -113,72 +134,6 @@ def known_rules(reference: Reference, look: Snapshot) -> list[AlertingRule]:
 def name_of(labels: dict[str, str]) -> str:
     """Return an alert's name for words."""
     return labels.get("alertname", "without a name")
-
-
-def judge_rules(
-    reference: Reference,
-    history: Sequence[Snapshot],
-    now: datetime,  # noqa: ARG001  # the contract of a check
-    scope: Scope,
-) -> list[Evidence]:
-    """Judge whether the rules of the incident's alerts could fire at all."""
-    look = history[-1]
-    witness = Witness(check=RULE_ID, at=look.at, tier=Tier.ALERTS)
-    state = look.prometheus
-    if state is None or not scope.incident.alerts:
-        return []
-    if not state.rules_read.ok:
-        return [witness.unread(RULES, state.rules_read)]
-    return [_rule_live(witness, m, state, reference) for m in scope.incident.alerts]
-
-
-ALERT_RULE_LIVE = Check(id=RULE_ID, judge=judge_rules, tier=Tier.ALERTS, needs_prometheus=True)
-
-
-def _rule_live(
-    witness: Witness, matcher: AlertMatcher, state: PrometheusState, reference: Reference
-) -> Evidence:
-    subject = AlertRef(labels=matcher.labels)
-    loaded = rules_for(matcher, state.rules)
-    broken = next((why for rule in loaded if (why := _why_dead(rule, witness.at))), None)
-    if loaded and broken is None:
-        return witness.satisfied(
-            subject, field="rule", observed="loaded, healthy and evaluated", expected="a live rule"
-        )
-    observed = broken or "no such rule is loaded"
-    past = (x.prometheus for x in (reference.snapshot, reference.start) if x is not None)
-    was_live = any(
-        rule.health == "ok" for p in past if p is not None for rule in rules_for(matcher, p.rules)
-    )
-    if was_live:
-        return witness.violated(
-            subject,
-            field="rule",
-            observed=observed,
-            expected="loaded and healthy, as before",
-            query=RULES.detail,
-        )
-    # A rule that was never seen alive may be being reloaded; either way it proves nothing.
-    return witness.unknown(
-        subject,
-        field="rule",
-        observed=observed,
-        expected="a rule that could fire",
-        temporary=bool(loaded),
-    )
-
-
-def _why_dead(rule: AlertingRule, at: datetime) -> str | None:
-    if rule.health != "ok":
-        said = f": {rule.last_error}" if rule.last_error else ""
-        return f"rule {rule.name} has health {rule.health or 'unset'}{said}"
-    allowed = INTERVALS * interval_seconds(rule) + EVALUATION_SLACK_SECONDS
-    if rule.last_evaluation is None:
-        return f"rule {rule.name} was never evaluated"
-    age = (at - rule.last_evaluation).total_seconds()
-    if age > allowed:
-        return f"rule {rule.name} was last evaluated {age:.0f} s ago"
-    return None
 
 
 def judge_new(
@@ -219,8 +174,10 @@ def _new_alerts(
 ) -> Iterator[Evidence]:
     healthy = _firing_in(reference.snapshot)
     start = _firing_in(reference.start)
+    active = _active_at(reference.start)
     for alert in alerts:
-        if alert.state != "firing" or any(m.matches(alert.labels) for m in scope.incident.alerts):
+        own = any(own_alerts(m, [alert], active) for m in scope.incident.alerts)
+        if alert.state != "firing" or own:
             continue
         namespace = alert.labels.get("namespace", "")
         if namespace and namespace not in scope.namespaces:

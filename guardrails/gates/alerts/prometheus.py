@@ -67,6 +67,7 @@ class _RulesAnswer(msgspec.Struct, frozen=True):
 
 class _Series(msgspec.Struct, frozen=True):
     value: tuple[float, str]
+    metric: dict[str, str] = {}
 
 
 class _Result(msgspec.Struct, frozen=True, rename="camel"):
@@ -152,12 +153,17 @@ class PrometheusReader:
                 query=query, read=_not_success("GET /api/v1/query", answer.status, said)
             )
         try:
-            return QueryResult(query=query, values=_values(answer.data))
+            series = _series(answer.data)
         except msgspec.DecodeError as error:
             garbled = Read(
                 status=ReadStatus.GARBLED, message=f"GET /api/v1/query: {error}", temporary=True
             )
             return QueryResult(query=query, read=garbled)
+        return QueryResult(
+            query=query,
+            values=tuple(s.value[1] for s in series),
+            labels=tuple(s.metric for s in series) if any(s.metric for s in series) else (),
+        )
 
 
 def _rule(group: _Group, rule: _Rule) -> AlertingRule:
@@ -176,11 +182,11 @@ def _rule(group: _Group, rule: _Rule) -> AlertingRule:
     )
 
 
-def _values(data: _Result) -> tuple[str, ...]:
+def _series(data: _Result) -> list[_Series]:
     if data.result_type == "scalar":
-        return (msgspec.json.decode(data.result, type=tuple[float, str])[1],)
+        return [_Series(value=msgspec.json.decode(data.result, type=tuple[float, str]))]
     if data.result_type == "vector":
-        return tuple(s.value[1] for s in msgspec.json.decode(data.result, type=list[_Series]))
+        return msgspec.json.decode(data.result, type=list[_Series])
     raise msgspec.ValidationError(f"result type {data.result_type!r}, expected a vector or scalar")
 
 

@@ -69,6 +69,40 @@ def _seconds(value: timedelta | None) -> float:
     return max(0.0, value.total_seconds()) if value is not None else 0.0
 
 
+def metrics_of(query: str) -> tuple[str, ...]:
+    """Return the names of the metrics that an expression reads, once each.
+
+    >>> metrics_of('sum(rate(errors_total[2m])) / sum(rate(calls_total[2m])) > 0.1')
+    ('errors_total', 'calls_total')
+    """
+    try:
+        return tuple(dict.fromkeys(_metrics(promql.parse(query))))
+    except ValueError:
+        return ()
+
+
+def _metrics(node: object) -> Iterator[str]:
+    match node:
+        case promql.VectorSelector():
+            if node.name:
+                yield node.name
+        case promql.MatrixSelector():
+            yield from _metrics(node.vector_selector)
+        case promql.SubqueryExpr():
+            yield from _metrics(node.expr)
+        case _:
+            for child in _children(node):
+                yield from _metrics(child)
+
+
+def canonical(query: str) -> str:
+    """Return an expression without the differences that mean nothing, such as spaces."""
+    try:
+        return str(promql.parse(query))
+    except ValueError:
+        return " ".join(query.split())
+
+
 def interval_seconds(rule: AlertingRule) -> float:
     """Return the evaluation interval of a rule's group."""
     return rule.interval_seconds or INTERVAL_DEFAULT_SECONDS

@@ -19,10 +19,14 @@ from guardrails.gates.kubernetes.objects import (
     Service,
     ServicePort,
 )
+from guardrails.gates.kubernetes.replacement import selects
 from guardrails.gates.kubernetes.topology import (
     WORKLOAD_LISTS,
     Owner,
+    is_deleted,
     reaction_by,
+    reaction_to_write,
+    wanted,
 )
 from guardrails.gates.snapshot import Snapshot
 
@@ -102,15 +106,28 @@ class _Judging:
     def verdict(self) -> Evidence:
         spec = self.service.spec
         if spec.type == "ExternalName":
-            return self._fine(f"points outside the cluster, to {spec.external_name}")
+            outside = f"points outside the cluster, to {spec.external_name}"
+            return self._detached(outside) or self._fine(outside)
         if not spec.selector:
-            return self._by_hand()
+            return self._detached("has no selector any more") or self._by_hand()
         for problem in (self._selection, self._switched, self._ports, self._slices, self._released):
             found = problem()
             if found is not None:
                 return found
         ready = self.net.ready_endpoints(self.service)
         return self._fine(f"{len(ready)} ready endpoints")
+
+    def _detached(self, observed: str) -> Evidence | None:
+        """A Service that followed pods and does no longer has lost what it was for."""
+        old = self._old()
+        if self.before is None or old is None or not self.before.selected(old):
+            return None
+        return self.witness.violated(
+            refer(self.service),
+            field="spec.selector",
+            observed=observed,
+            expected=f"the pods of {_owners(self.before.owners(old))} (the reference)",
+        )
 
     def _by_hand(self) -> Evidence:
         ready = self.net.ready_endpoints(self.service)
@@ -134,6 +151,8 @@ class _Judging:
                 field="spec.selector",
                 observed=f"{selector} matches no pod",
                 expected="at least one ready pod",
+                settles_by=reaction_to_write(self.scope) if self._is_awaited() else None,
+                settling=f"the first pod behind Service {self.service.metadata.name}",
             )
         if (
             any(pod_rules.is_ready(p) for p in pods)
@@ -147,6 +166,13 @@ class _Judging:
             expected="at least one ready pod",
             settles_by=pod_rules.settles_by(pods, self.net.land, self.scope),
             settling=f"a pod behind Service {self.service.metadata.name} to become ready",
+        )
+
+    def _is_awaited(self) -> bool:
+        """Tell whether some workload is about to make pods for this Service."""
+        return any(
+            wanted(w) > 0 and not is_deleted(w) and selects(self.service, w)
+            for w in self.net.land.workloads
         )
 
     def _switched(self) -> Evidence | None:

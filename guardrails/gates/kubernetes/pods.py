@@ -5,7 +5,7 @@ takes a momentarily ready container of a crash loop for a healthy one.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from guardrails.core.evidence import Evidence, ObjectRef
@@ -143,6 +143,13 @@ def is_ready(pod: Pod) -> bool:
 
 def trouble_of(pod: Pod, land: Territory, scope: Scope) -> Trouble | None:
     """Return what is wrong with a standing pod, or None when it is well."""
+    trouble = _trouble_of(pod, land, scope)
+    if trouble is None or not land.is_abandoned(pod):
+        return trouble
+    return replace(trouble, settles_by=reaction_to_write(scope))
+
+
+def _trouble_of(pod: Pod, land: Territory, scope: Scope) -> Trouble | None:
     if _was_released(pod):
         return Trouble(
             pod=pod,

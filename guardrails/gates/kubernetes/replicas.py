@@ -12,7 +12,15 @@ from datetime import datetime
 from guardrails.core.evidence import Evidence, ObjectRef, SourceRef
 from guardrails.core.ids import CheckId
 from guardrails.core.incident import Workload as IncidentWorkload
-from guardrails.gates.checks import Check, Reference, Scope, Witness, refer, unread_lists
+from guardrails.gates.checks import (
+    Check,
+    Reference,
+    Scope,
+    Witness,
+    aside,
+    refer,
+    unread_lists,
+)
 from guardrails.gates.kubernetes.objects import (
     DaemonSet,
     Deployment,
@@ -21,10 +29,12 @@ from guardrails.gates.kubernetes.objects import (
     StatefulSet,
     Workload,
 )
+from guardrails.gates.kubernetes.replacement import replacement_of
 from guardrails.gates.kubernetes.resources import applied_replicas
 from guardrails.gates.kubernetes.topology import (
     WORKLOAD_LISTS,
     Territory,
+    is_deleted,
     kind_of,
     territory,
     wanted,
@@ -34,7 +44,8 @@ from guardrails.gates.snapshot import Snapshot
 ID = CheckId("replicas-kept")
 INHABITED_ID = CheckId("scope-inhabited")
 
-LISTS = (*WORKLOAD_LISTS, "HorizontalPodAutoscaler")
+LISTS = (*WORKLOAD_LISTS, "HorizontalPodAutoscaler", "Service", "Pod", "ReplicaSet")
+"""Services and the pods behind them tell whether a workload that is gone was replaced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +132,7 @@ class Past:
     """One namespace as it was."""
 
     who: str
+    look: Snapshot
     land: Territory
     scaled: Mapping[tuple[str, str], int]
     """The least that an autoscaler may scale a workload to, by kind and name."""
@@ -140,7 +152,7 @@ def _past(look: Snapshot | None, namespace: str, who: str) -> Past | None:
         target = scaler.spec.scale_target_ref
         least = 1 if scaler.spec.min_replicas is None else scaler.spec.min_replicas
         scaled[target.kind, target.name] = least
-    return Past(who=who, land=territory(look, namespace), scaled=scaled)
+    return Past(who=who, look=look, land=territory(look, namespace), scaled=scaled)
 
 
 def _judge_namespace(
@@ -148,20 +160,43 @@ def _judge_namespace(
 ) -> Iterator[Evidence]:
     healthy = _past(reference.snapshot, namespace, "the reference had it")
     start = _past(reference.start, namespace, "it was there when the run began")
-    present = territory(look, namespace).workloads
+    present = [w for w in territory(look, namespace).workloads if not is_deleted(w)]
     names = {(kind_of(w).lower(), w.metadata.name) for w in present}
     for workload in present:
         if not isinstance(workload, DaemonSet):
             yield _judge_size(witness, workload, healthy, start)
-    gone: dict[tuple[str, str], str] = {}
-    for past in (healthy, start):
-        for old in past.land.workloads if past else ():
-            gone.setdefault((kind_of(old), old.metadata.name), past.who if past else "")
+    known: dict[tuple[str, str], Past | None] = {}
+    for past in filter(None, (healthy, start)):
+        for old in past.land.workloads:
+            known.setdefault((kind_of(old), old.metadata.name), past)
     for named in _named_in(scope, namespace):
-        gone.setdefault((named.kind, named.name), "the incident names it")
-    for (kind, name), who in gone.items():
-        if (kind.lower(), name) not in names:
-            yield _gone(witness, kind, name, namespace, who)
+        known.setdefault((named.kind, named.name), None)
+    for (kind, name), past in known.items():
+        if (kind.lower(), name) in names:
+            continue
+        if past is None:
+            yield _gone(witness, kind, name, namespace, "the incident names it")
+            continue
+        missing = _missing(witness, look, past, kind, name)
+        # What came after the reference may be the trouble itself: a rogue client, a chaos tool.
+        extra = past is start and healthy is not None and not scope.names(kind, name, namespace)
+        yield aside(missing) if extra else missing
+
+
+def _missing(witness: Witness, look: Snapshot, past: Past, kind: str, name: str) -> Evidence:
+    namespace = past.land.namespace
+    old = past.land.workload(kind, name)
+    least = None if old is None else past.least(old)
+    if old is None or least is None:
+        return _gone(witness, kind, name, namespace, past.who)
+    new = replacement_of(old, past=past.look, look=look, namespace=namespace, replicas=least)
+    if new is None:
+        return _gone(witness, kind, name, namespace, past.who)
+    return witness.satisfied(
+        ObjectRef(kind=kind, name=name, namespace=namespace),
+        observed=f"replaced by {kind_of(new)} {new.metadata.name}, of the same image",
+        expected=f"exists or is replaced ({past.who})",
+    )
 
 
 def _gone(witness: Witness, kind: str, name: str, namespace: str, who: str) -> Evidence:

@@ -79,6 +79,24 @@ class Territory:
         held = self.replicasets.get(parent.name) if parent else None
         return held is not None and revision_of(held.metadata) != revision_of(deployment.metadata)
 
+    def is_abandoned(self, pod: Pod) -> bool:
+        """Tell whether what made a pod is gone or going, so that the pod goes next.
+
+        The garbage collector removes it shortly after, unless it was told to leave orphans; those
+        have no controller any more.
+        """
+        parent = controller_of(pod.metadata)
+        if parent is None:
+            return False
+        held = self.replicasets.get(parent.name) if parent.kind == "ReplicaSet" else None
+        above = controller_of(held.metadata) if held is not None else None
+        owner = parent if above is None else above
+        if held is not None and above is None:
+            return held.metadata.deletion_timestamp is not None
+        workload = self.workload(owner.kind, owner.name)
+        known = owner.kind in (*WORKLOAD_LISTS, "ReplicaSet")
+        return known and (workload is None or is_deleted(workload))
+
 
 def territory(look: Snapshot, namespace: str) -> Territory:
     """Index one namespace of a look, once; what could not be listed is missing from it."""
@@ -138,6 +156,11 @@ def revision_of(metadata: Metadata) -> str:
 def is_unobserved(workload: Workload) -> bool:
     """Tell whether status still speaks of an older spec than the newest."""
     return workload.metadata.generation > workload.status.observed_generation
+
+
+def is_deleted(workload: Workload) -> bool:
+    """Tell whether a workload is on its way out: it makes no new pods."""
+    return workload.metadata.deletion_timestamp is not None
 
 
 def wanted(workload: Workload) -> int:

@@ -80,6 +80,13 @@ def _display(path: Path) -> str:
     return text
 
 
+def _whole(path: Path) -> Path:
+    """The item of a list, if the leaf is its key: without it, no defaulted field stays behind."""
+    kind, _, name = path[-2].partition(":") if len(path) > 1 else ("", "", "")
+    is_key = kind == "k" and path[-1].removeprefix("f:") in json.loads(name)
+    return path[:-1] if is_key else path
+
+
 def _remove(obj: Obj, path: Path) -> None:
     """Drop one leaf, and the list item or object that it leaves empty."""
     node: Any = obj
@@ -128,7 +135,7 @@ def apply(live: Obj, config: Obj, *, manager: str, force: bool, now: str) -> Obj
             kept.append({**entry, "fieldsV1": _to_fields(sorted(paths))})
     result = clone(live)
     for path in mine - wanted.keys() - others:
-        _remove(result, path)
+        _remove(result, _whole(path))
     result = strategic_merge(result, {**config, "metadata": _settable(config["metadata"])})
     kept.append(
         {

@@ -317,6 +317,16 @@ class SimCluster:
         with self.store.lock:
             self._prometheus.unload(name)
 
+    def scrape(self, job: str, *, answers: bool) -> None:
+        """Let the targets of a job answer scrapes or not.
+
+        Raises:
+            KeyError: If no target has this job.
+        """
+        with self.store.lock:
+            found = {target.job: target for target in self._prometheus.targets}
+            found[job].up = answers
+
     # Time
 
     def step(self) -> bool:

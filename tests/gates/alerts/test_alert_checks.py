@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from guardrails.core.evidence import EvidenceState
-from guardrails.core.incident import Slo
-from guardrails.gates.alerts.checks import ALERT_CLEAR, ALERT_RULE_LIVE, ALERT_SOURCE, NO_NEW_ALERT
+from guardrails.core.incident import AlertMatcher, Slo
+from guardrails.gates.alerts.checks import ALERT_CLEAR, ALERT_SOURCE, NO_NEW_ALERT
+from guardrails.gates.alerts.live import ALERT_RULE_LIVE
 from guardrails.gates.alerts.slo import SLO_MET, slo_queries
 from guardrails.gates.snapshot import QueryResult, Read, ReadStatus
 
@@ -84,9 +85,11 @@ def test_a_live_rule_is_satisfied(world: Any) -> None:
     "change",
     [
         {"health": "err", "last_error": "many-to-many matching"},
-        {"health": "unknown"},
-        {"last_evaluation": None},
         {"name": "Another"},
+        {"query": "sum(rate(errors_total[2m])) > 1000"},
+        {"query": "vector(1) > 2"},
+        {"for_seconds": 36000.0},
+        {"labels": {"severity": "none"}, "query": "vector(0) > 1"},
     ],
 )
 def test_a_rule_that_cannot_fire_any_more_is_violated(world: Any, change: Any) -> None:
@@ -95,6 +98,65 @@ def test_a_rule_that_cannot_fire_any_more_is_violated(world: Any, change: Any) -
     broken = world.alerts(rules=(world.rule(**change),))
     (found,) = judged(world, ALERT_RULE_LIVE, broken, reference=before)
     assert found.state is VIOLATED
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"query": " sum( rate(errors_total[2m])  )>0 "}, {"for_seconds": 60.0}, {"group": "moved"}],
+)
+def test_a_rule_that_fires_as_easily_is_live(world: Any, change: Any) -> None:
+    """Written otherwise, loaded from elsewhere, or quicker to fire: nothing is lost."""
+    before = world.reference(start=world.look({}, at=-60, prometheus=world.alerts()))
+    state = world.alerts(rules=(world.rule(**change),))
+    (found,) = judged(world, ALERT_RULE_LIVE, state, reference=before)
+    assert found.state is SATISFIED
+
+
+def test_a_rule_is_held_to_what_fired_at_the_start(world: Any) -> None:
+    """A rule that a team changed since the baseline was recorded is no trick of the run's."""
+    changed = world.rule(query="sum(rate(errors_total[2m])) > 0.2")
+    firing = world.alerts(world.firing("HighRequestErrorRate"), rules=(changed,))
+    before = world.reference(
+        world.look({}, at=-9000, prometheus=world.alerts()),
+        start=world.look({}, at=-60, prometheus=firing),
+    )
+    quiet = world.alerts(rules=(changed,))
+    (live,) = judged(world, ALERT_RULE_LIVE, quiet, reference=before)
+    opened_late = world.reference(
+        world.look({}, at=-9000, prometheus=world.alerts()),
+        start=world.look({}, at=-1, prometheus=quiet),
+    )
+    (late,) = judged(world, ALERT_RULE_LIVE, quiet, reference=opened_late)
+    assert (live.state, late.state) == (SATISFIED, VIOLATED)
+
+
+@pytest.mark.parametrize("change", [{"health": "unknown"}, {"last_evaluation": None}])
+def test_a_rule_that_was_not_evaluated_yet_proves_nothing(world: Any, change: Any) -> None:
+    """A Prometheus that has just started is no fault of the run, and no proof either."""
+    before = world.reference(start=world.look({}, at=-60, prometheus=world.alerts()))
+    state = world.alerts(rules=(world.rule(**change),))
+    (found,) = judged(world, ALERT_RULE_LIVE, state, reference=before)
+    assert (found.state, found.temporary) == (UNKNOWN, True)
+
+
+def test_the_alert_of_the_next_pod_is_the_incidents_own(world: Any) -> None:
+    """Deleting the pod that an alert names does not clear the alert."""
+    incident = world.incident(
+        alerts=(AlertMatcher(labels={"alertname": "Slow", "namespace": "shop", "pod": "web-1"}),)
+    )
+    old = world.firing("Slow", namespace="shop", pod="web-1")
+    other = world.firing("Slow", namespace="shop", pod="cart-1")
+    start = world.look({}, at=-60, prometheus=world.alerts(old, other))
+    state = world.alerts(other, world.firing("Slow", namespace="shop", pod="web-2"))
+    found = {
+        check.id: judged(
+            world, check, state, reference=world.reference(start=start), incident=incident
+        )
+        for check in (ALERT_CLEAR, NO_NEW_ALERT)
+    }
+    (clear,) = found[ALERT_CLEAR.id]
+    assert (clear.state, clear.subject.labels["pod"]) == (VIOLATED, "web-2")
+    assert [e.counts for e in found[NO_NEW_ALERT.id] if e.state is VIOLATED] == [False]
 
 
 def test_a_stale_evaluation_is_not_live(world: Any) -> None:

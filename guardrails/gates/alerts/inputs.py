@@ -1,0 +1,129 @@
+"""Whether the alerts of the incident are clear because all is well, and not because nobody looks.
+
+A scrape that stops clears most alerts at once: the rules stay healthy and see no series. So each
+metric of a rule must still come from the jobs that it came from when the run began, or those jobs
+must still answer scrapes: the reason of a crash loop is a series that rightly ends with it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from guardrails.core.evidence import AlertRef, Evidence, SourceRef, Tier
+from guardrails.core.ids import CheckId
+from guardrails.core.incident import AlertMatcher, Incident
+from guardrails.gates.alerts.checks import RULES, known_rules
+from guardrails.gates.alerts.rules import metrics_of, rules_for
+from guardrails.gates.checks import Check, Reference, Scope, Witness
+from guardrails.gates.snapshot import AlertingRule, QueryResult, Snapshot
+
+ID = CheckId("alert-inputs-present")
+
+UP = "count by (job) (up == 1)"
+"""The jobs of which some target answers scrapes."""
+
+
+def carriers(metric: str) -> str:
+    """Return the query for the jobs that a metric comes from now."""
+    return f'count by (job) ({{__name__="{metric}"}})'
+
+
+def input_queries(incident: Incident, rules: Iterable[AlertingRule]) -> tuple[str, ...]:
+    """Return what must be asked to judge the inputs of the incident's alerts."""
+    known = list(rules)
+    metrics = dict.fromkeys(m for alert in incident.alerts for m in _metrics(alert, known))
+    return (UP, *map(carriers, metrics)) if metrics else ()
+
+
+def judge_inputs(
+    reference: Reference,
+    history: Sequence[Snapshot],
+    now: datetime,  # noqa: ARG001  # the contract of a check
+    scope: Scope,
+) -> list[Evidence]:
+    """Judge whether the rules of the incident's alerts still have something to look at."""
+    look = history[-1]
+    witness = Witness(check=ID, at=look.at, tier=Tier.ALERTS)
+    if look.prometheus is None or not scope.incident.alerts:
+        return []
+    if not look.prometheus.rules_read.ok:
+        return [witness.unread(RULES, look.prometheus.rules_read)]
+    judging = _Judging(
+        witness=witness,
+        rules=known_rules(reference, look),
+        answers={q.query: q for q in look.prometheus.queries},
+        began=_answers(reference.start),
+    )
+    return [judging.judge(matcher) for matcher in scope.incident.alerts]
+
+
+ALERT_INPUTS_PRESENT = Check(id=ID, judge=judge_inputs, tier=Tier.ALERTS, needs_prometheus=True)
+
+
+def _answers(look: Snapshot | None) -> Mapping[str, QueryResult]:
+    state = look.prometheus if look is not None else None
+    return {q.query: q for q in state.queries if q.read.ok} if state is not None else {}
+
+
+def _metrics(matcher: AlertMatcher, rules: Sequence[AlertingRule]) -> Iterator[str]:
+    for rule in rules_for(matcher, rules):
+        yield from metrics_of(rule.query)
+
+
+def _jobs(answer: QueryResult | None) -> frozenset[str]:
+    """Return the jobs in an answer; recorded metrics may carry none, and prove nothing by it."""
+    return frozenset(x["job"] for x in answer.labels if x.get("job")) if answer else frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judging:
+    """All inputs of one look."""
+
+    witness: Witness
+    rules: Sequence[AlertingRule]
+    answers: Mapping[str, QueryResult]
+    began: Mapping[str, QueryResult]
+
+    def judge(self, matcher: AlertMatcher) -> Evidence:
+        subject = AlertRef(labels=matcher.labels)
+        metrics = dict.fromkeys(_metrics(matcher, self.rules))
+        for query in (UP, *map(carriers, metrics)) if metrics else ():
+            answer = self.answers.get(query)
+            if answer is None:
+                return self.witness.unknown(
+                    SourceRef(source="prometheus", detail=query),
+                    observed="was not asked yet",
+                    temporary=True,
+                )
+            if not answer.read.ok:
+                return self.witness.unread(
+                    SourceRef(source="prometheus", detail=query), answer.read
+                )
+        for metric in metrics:
+            missing = self._missing(metric)
+            if missing:
+                return self.witness.unknown(
+                    subject,
+                    field=metric,
+                    observed=missing,
+                    expected="series for the rule to look at",
+                    temporary=True,
+                )
+        return self.witness.satisfied(
+            subject,
+            field="inputs",
+            observed=", ".join(metrics) or "the rule reads no metric",
+            expected="series for the rule to look at",
+        )
+
+    def _missing(self, metric: str) -> str:
+        answer, up = self.answers[carriers(metric)], _jobs(self.answers[UP])
+        before, present = _jobs(self.began.get(carriers(metric))), _jobs(answer)
+        lost = before - present - up
+        # A renamed workload is often a renamed job.
+        if len(lost) > len(present - before):
+            names = ", ".join(sorted(lost))
+            return f"{metric} no longer comes from job {names}, which is not scraped any more"
+        if not answer.values and not self.answers[UP].values:
+            return f"no series of {metric}, and no target answers scrapes"
+        return ""
