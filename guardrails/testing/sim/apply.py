@@ -82,9 +82,10 @@ def _display(path: Path) -> str:
 
 def _whole(path: Path) -> Path:
     """The item of a list, if the leaf is its key: without it, no defaulted field stays behind."""
-    kind, _, name = path[-2].partition(":") if len(path) > 1 else ("", "", "")
-    is_key = kind == "k" and path[-1].removeprefix("f:") in json.loads(name)
-    return path[:-1] if is_key else path
+    *above, leaf = path
+    kind, _, name = above[-1].partition(":") if above else ("", "", "")
+    is_key = kind == "k" and leaf.removeprefix("f:") in json.loads(name)
+    return tuple(above) if is_key else path
 
 
 def _remove(obj: Obj, path: Path) -> None:

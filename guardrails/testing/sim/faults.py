@@ -47,6 +47,8 @@ class Match:
     namespace: str | None = None
     path: str | None = None
     """A glob over the URL path."""
+    param: str | None = None
+    """A query parameter that it must have: `continue` takes every page but the first."""
 
     def takes(self, facts: "Facts") -> bool:
         """Whether a request with these facts is hit."""
@@ -56,6 +58,7 @@ class Match:
             and self.resource in (None, facts.resource)
             and self.namespace in (None, facts.namespace)
             and (self.path is None or fnmatchcase(facts.path, self.path))
+            and (self.param is None or self.param in facts.params)
         )
 
 
@@ -66,6 +69,8 @@ class Facts:
     server: Part
     verb: str
     path: str
+    params: frozenset[str] = frozenset()
+    """Names of its query parameters."""
     resource: str = ""
     namespace: str = ""
 
@@ -85,6 +90,8 @@ class Respond:
     """Answer 200 with a body that is no JSON."""
     wrong_content_type: bool = False
     """Answer 200 with a proxy's HTML page."""
+    body: bytes | None = None
+    """Answer 200 with exactly this, as JSON."""
     reset: bool = False
     empty_data: bool = False
     """Prometheus: `status: success` without `data`; the others: an empty object."""
@@ -152,6 +159,8 @@ class Faults:
             return _error(facts.server, respond.status, respond)
         if respond.garbage:
             return Response(body=b'{"kind": "PodList", "items": [{"metadata": nope')
+        if respond.body is not None:
+            return Response(body=respond.body)
         if respond.wrong_content_type:
             return Response(body=_HTML, content_type="text/html")
         if respond.empty_data:

@@ -107,6 +107,7 @@ def facts_of(request: Request, target: Target | None) -> Facts:
         server="kubernetes",
         verb=target.verb,
         path=request.path,
+        params=frozenset(request.query),
         resource=target.ask.resource,
         namespace=target.namespace,
     )

@@ -1,6 +1,7 @@
 """A shop in a simulated cluster with monitoring, and its gate, in virtual time."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -55,6 +56,7 @@ class Shop:
     def __init__(self, cluster: SimCluster, reader: KubernetesReader, folder: Path) -> None:
         self.cluster, self.reader, self.folder = cluster, reader, folder
         self.time = ClusterTime(cluster)
+        self.settings = SETTINGS
         self.incident = Incident(
             task="The shop has trouble.",
             namespaces=(NS,),
@@ -81,7 +83,7 @@ class Shop:
             reader=self.reader,
             prometheus=self.prometheus,
             alertmanager=self.alertmanager,
-            settings=SETTINGS,
+            settings=self.settings,
             clock=self.time,
             baselines=[p for p in (self.folder / "healthy.json.gz",) if p.exists()],
         )
@@ -100,8 +102,8 @@ class Shop:
         return report
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
+@contextmanager
+def open_shop(folder: Path) -> Iterator[Shop]:
     """A shop that has been well for a minute."""
     with SimCluster(autorun=False, clock=ManualClock(), tick_seconds=0.25) as cluster:
         cluster.apply(shop_app())
@@ -111,6 +113,20 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
             cluster.add_rule(rule)
         cluster.settle()
         cluster.run_for(60)
-        reader = connect(cluster.write_kubeconfig(tmp_path / "config"), timeout_seconds=5)
-        yield Shop(cluster, reader, tmp_path)
+        reader = connect(cluster.write_kubeconfig(folder / "config"), timeout_seconds=5)
+        yield Shop(cluster, reader, folder)
         reader.close()
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    """A shop of one's own."""
+    with open_shop(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def still_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A healthy shop that several tests look at; each takes its faults away again."""
+    with open_shop(tmp_path_factory.mktemp("shop")) as made:
+        yield made
