@@ -19,14 +19,15 @@ from guardrails.cli.sources import Opened, SourceOptions, in_scope, open_sources
 from guardrails.cli.wording import describe_fact, printable, until, without_numbers
 from guardrails.core.claims import Claim, ClaimKind, NamedEntity
 from guardrails.core.clock import SystemClock
-from guardrails.core.evidence import EvidenceState, GateProgress, GateReport
+from guardrails.core.evidence import REPORT_SCHEMA, EvidenceState, GateProgress, GateReport
 from guardrails.core.incident import Goal, Incident
 from guardrails.errors import TraceError, UsageError
 from guardrails.gates.base import GateRequest
-from guardrails.gates.composition import replay
+from guardrails.gates.composition import discrepancies, replay
 from guardrails.gates.diagnosis import OBSERVED_ID
 from guardrails.gates.evidence_gate import EvidenceGate
 from guardrails.gates.registry import DEFAULT_CHECKS
+from guardrails.gates.summary import summarize
 from guardrails.policy.models import Settings
 
 FACTS_SHOWN = 20
@@ -88,16 +89,23 @@ def replay_file(path: Path, *, output: Output) -> ExitCode:
     """
     stored = _read_report(path)
     again = replay(stored)
-    judged = msgspec.structs.replace(stored, verdict=again.verdict, tier=again.tier)
+    judged = summarize(
+        msgspec.structs.replace(
+            stored,
+            verdict=again.verdict,
+            tier=again.tier,
+            waiting_for=again.waiting_for,
+            waiting_until=again.waiting_until,
+        )
+    )
     if output is Output.JSON:
         sys.stdout.write(f"{encode(judged)}\n")
     else:
         print_report(sys.stdout, judged)
-    if (again.verdict, again.tier) != (stored.verdict, stored.tier):
-        _say(
-            f"error: {path}: the report says {stored.verdict} ({stored.tier or 'no tier'}), its "
-            f"evidence says {again.verdict} ({again.tier or 'no tier'})"
-        )
+    wrong = discrepancies(stored)
+    for what in wrong:
+        _say(f"error: {path}: {what}")
+    if wrong:
         return ExitCode.DIFFERENT
     return of_verdict(again.verdict)
 
@@ -193,9 +201,19 @@ def _read_report(path: Path) -> GateReport:
     try:
         holder = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
         body = holder.get("report", msgspec.Raw(data)) if "evidence" not in holder else data
+        schema = msgspec.json.decode(body, type=_SchemaOnly).schema
+        if schema > REPORT_SCHEMA:
+            raise TraceError(
+                f"--replay {path}: report schema {schema} is newer than {REPORT_SCHEMA}; "
+                "update guarded-agent"
+            )
         return msgspec.json.decode(body, type=GateReport)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise TraceError(f"--replay {path}: not a gate report: {error}") from error
+
+
+class _SchemaOnly(msgspec.Struct, frozen=True):
+    schema: int = REPORT_SCHEMA
 
 
 def _say(text: str) -> None:

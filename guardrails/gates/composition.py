@@ -140,8 +140,25 @@ def replay(report: GateReport) -> Judgement:
 
 def replays(report: GateReport) -> bool:
     """Tell whether a report's verdict and tier follow from what it stores."""
+    return not discrepancies(report)
+
+
+def discrepancies(report: GateReport) -> tuple[str, ...]:
+    """Return where a stored report contradicts itself, in words; nothing for an untouched one."""
+    found: list[str] = []
     again = replay(report)
-    return (again.verdict, again.tier) == (report.verdict, report.tier)
+    if (again.verdict, again.tier) != (report.verdict, report.tier):
+        found.append(
+            f"the report says {report.verdict} ({report.tier or 'no tier'}), its evidence says "
+            f"{again.verdict} ({again.tier or 'no tier'})"
+        )
+    last = sample(report.evidence, required=report.required, now=report.ended_at)
+    if report.trail and report.trail[-1] != last:
+        found.append("the last look in its trail is not the look that its evidence shows")
+    times = [look.at for look in report.trail]
+    if times != sorted(times):
+        found.append("the looks in its trail are not in the order of time")
+    return tuple(found)
 
 
 def good_since(

@@ -143,6 +143,28 @@ def test_a_report_that_was_touched_up_is_found_out(
     assert "the report says pass (full), its evidence says fail" in ran.err
 
 
+def test_a_report_whose_words_were_touched_up_is_told_in_its_own(
+    cli, shop, quick: list[str], tmp_path: Path
+) -> None:
+    """The printed sentence follows from the evidence too."""
+    _break(shop)
+    report = json.loads(_verify(cli, shop, quick, "-n", "shop", "-o", "json").out)
+    stored = tmp_path / "report.json"
+    stored.write_text(json.dumps({**report, "summary": "Passed at tier full."}))
+    ran = cli("verify", "--replay", stored)
+    assert ran.code == FAIL
+    assert "Passed" not in ran.out
+
+
+def test_a_report_of_a_newer_schema_is_not_guessed_at(cli, tmp_path: Path) -> None:
+    """One line that says to update, exit 2."""
+    path = tmp_path / "report.json"
+    path.write_text('{"schema": 99, "evidence": []}')
+    ran = cli("verify", "--replay", path)
+    assert ran.code == 2
+    assert "report schema 99 is newer than 1" in ran.error
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"report": null}', "\x00"])
 def test_something_else_than_a_report_does_not_replay(cli, tmp_path: Path, text: str) -> None:
     """One line, exit 2."""

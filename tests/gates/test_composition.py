@@ -1,8 +1,11 @@
 """The algebra of verdicts."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -309,6 +312,7 @@ def test_a_stored_report_replays_to_its_verdict(
     evidence: list[Evidence], trail: list[Sample], require: Tier
 ) -> None:
     """Encoded to JSON and read back, a report still gives the verdict it states."""
+    trail = [*(s for s in trail if s.at < NOW), sample(evidence, required=(), now=NOW)]
     found = judge(evidence, trail=trail, required=(), window=WINDOW, require=require, now=NOW)
     report = GateReport(
         gate="evidence",
@@ -324,6 +328,126 @@ def test_a_stored_report_replays_to_its_verdict(
         trail=tuple(trail),
     )
     assert replays(msgspec.json.decode(msgspec.json.encode(report), type=GateReport))
+
+
+@given(st.lists(facts, max_size=6), trails, st.sampled_from(Tier), st.data())
+def test_the_order_of_evidence_does_not_matter(
+    evidence: list[Evidence], trail: list[Sample], require: Tier, data: st.DataObject
+) -> None:
+    """Checks may run in any order."""
+    shuffled = data.draw(st.permutations(evidence))
+    first, second = (
+        judge(e, trail=trail, required=(), window=WINDOW, require=require, now=NOW)
+        for e in (evidence, shuffled)
+    )
+    assert (first.verdict, first.tier, first.waiting_until) == (
+        second.verdict,
+        second.tier,
+        second.waiting_until,
+    )
+    assert sample(evidence, required=(), now=NOW) == sample(shuffled, required=(), now=NOW)
+
+
+bad_facts = facts.filter(lambda e: e.counts and e.state is not SATISFIED)
+
+
+@given(st.lists(facts, max_size=6), bad_facts, trails, st.sampled_from(Tier))
+def test_more_bad_evidence_never_makes_a_pass(
+    evidence: list[Evidence], bad: Evidence, trail: list[Sample], require: Tier
+) -> None:
+    """A violation or an unknown added to anything at all leaves no pass, and mends no fail."""
+    before = verdict_of(evidence, trail=trail, require=require)
+    after = verdict_of([*evidence, bad], trail=trail, require=require)
+    assert after is not GateVerdict.PASS
+    assert before is not GateVerdict.FAIL or after is GateVerdict.FAIL
+    if bad.state is EvidenceState.UNKNOWN:
+        assert after in {GateVerdict.UNKNOWN, GateVerdict.FAIL}
+
+
+@given(st.lists(facts, min_size=1, max_size=6), trails, st.sampled_from(Tier), st.data())
+def test_taking_required_evidence_away_never_makes_a_pass(
+    evidence: list[Evidence], trail: list[Sample], require: Tier, data: st.DataObject
+) -> None:
+    """A check that must speak cannot be silenced into agreement."""
+    gone = data.draw(st.sampled_from([e.check for e in evidence]))
+    left = [e for e in evidence if e.check != gone]
+    verdict = verdict_of(left, trail=trail, require=require, required=(gone,))
+    assert verdict in {GateVerdict.UNKNOWN, GateVerdict.FAIL}
+
+
+@given(st.lists(facts, max_size=5), trails, trails, st.sampled_from(Tier))
+def test_a_worse_past_never_makes_a_pass(
+    evidence: list[Evidence], trail: list[Sample], later: list[Sample], require: Tier
+) -> None:
+    """A look that was not good, put anywhere into the trail, gives no pass where there was none."""
+    spoiled = [
+        *trail,
+        *(
+            msgspec.structs.replace(
+                look, verdict=GateVerdict.FAIL, state_verdict=GateVerdict.UNKNOWN
+            )
+            for look in later
+        ),
+    ]
+    spoiled.sort(key=lambda look: look.at)
+    if verdict_of(evidence, trail=trail, require=require) is not GateVerdict.PASS:
+        assert verdict_of(evidence, trail=spoiled, require=require) is not GateVerdict.PASS
+
+
+def passing() -> GateReport:
+    """A report of a pass, whose parts agree."""
+    evidence = (
+        fact(SATISFIED, check="pods-ready", tier=Tier.STATE),
+        fact(SATISFIED, check="no-new-alert", tier=Tier.ALERTS),
+    )
+    return GateReport(
+        gate="evidence",
+        claim=ClaimKind.MITIGATED,
+        verdict=GateVerdict.PASS,
+        tier=Tier.FULL,
+        required_tier=Tier.FULL,
+        reference=ReferenceInfo(source=ReferenceSource.NONE),
+        window=WINDOW,
+        started_at=NOW,
+        ended_at=NOW,
+        evidence=evidence,
+        trail=tuple(good(900, 600, 300, 0)),
+        required=(CheckId("no-new-alert"),),
+    )
+
+
+def touch(report: GateReport, **change: Any) -> GateReport:
+    """Change a report by hand."""
+    return msgspec.structs.replace(report, **change)
+
+
+TOUCHES: dict[str, Callable[[GateReport], GateReport]] = {
+    "verdict": lambda r: touch(r, verdict=GateVerdict.FAIL),
+    "tier": lambda r: touch(r, tier=Tier.STATE),
+    "a fact violated": lambda r: touch(r, evidence=(fact(VIOLATED), *r.evidence)),
+    "a fact unknown": lambda r: touch(r, evidence=(fact(UNKNOWN), *r.evidence)),
+    "a required fact gone": lambda r: touch(r, evidence=r.evidence[:1]),
+    "all facts gone": lambda r: touch(r, evidence=()),
+    "no trail": lambda r: touch(r, trail=()),
+    "a short trail": lambda r: touch(r, trail=r.trail[-1:]),
+    "a trail cut short": lambda r: touch(r, trail=r.trail[:-1]),
+    "a bad look": lambda r: touch(r, trail=(*r.trail[:-2], bad(300), r.trail[-1])),
+    "a trail out of order": lambda r: touch(r, trail=(r.trail[2], r.trail[0], *r.trail[1::2])),
+    "a longer window": lambda r: touch(r, window=touch_window(r, 86400.0)),
+    "later": lambda r: touch(r, ended_at=NOW + timedelta(hours=1)),
+}
+
+
+def touch_window(report: GateReport, seconds: float) -> Window:
+    """The window of a report, with another length."""
+    return msgspec.structs.replace(report.window, full_seconds=seconds)
+
+
+@pytest.mark.parametrize("part", TOUCHES)
+def test_a_report_that_was_touched_does_not_replay(part: str) -> None:
+    """Whatever a pass rests on, changing it alone contradicts the rest."""
+    assert replays(passing())
+    assert not replays(TOUCHES[part](passing()))
 
 
 def test_a_forged_verdict_does_not_replay() -> None:
