@@ -59,8 +59,9 @@ class Scope:
     observed: frozenset[str] = frozenset()
     """Names that the agent's own tools returned."""
     last_write_at: datetime | None = None
-    state_bad_at: datetime | None = None
-    """When a look of this gate last found the state of objects not good."""
+    unrest_at: datetime | None = None
+    """When things were last not good, or could not be told: alerts may go on firing by what was
+    measured up to then."""
     quiet_seconds: float = STATE_SECONDS_DEFAULT
     """How far back a restart still counts as unrest."""
     allow_no_alert_source: bool = False

@@ -82,6 +82,28 @@ async def ask(sources: Sources, look: Snapshot, queries: Sequence[str]) -> Snaps
     )
 
 
+def as_granted(look: Snapshot, earlier: Sequence[Snapshot | None]) -> Snapshot:
+    """Return a look in which a refusal of what was granted before may be asked again.
+
+    A refused right is not worth a second try, but an API server that is starting refuses rights
+    that exist: it answers before its RBAC caches are filled (seen on 1.36, for a second or two).
+    """
+    granted = {x.key for past in earlier if past is not None for x in past.lists if x.read.ok}
+    return msgspec.structs.replace(
+        look, lists=tuple(_asked_again(x) if x.key in granted else x for x in look.lists)
+    )
+
+
+_REFUSED = frozenset({ReadStatus.FORBIDDEN, ReadStatus.UNAUTHORIZED})
+
+
+def _asked_again(found: ObjectList) -> ObjectList:
+    if found.read.status not in _REFUSED:
+        return found
+    again = msgspec.structs.replace(found.read, temporary=True)
+    return msgspec.structs.replace(found, read=again)
+
+
 def _empty(lists: Sequence[ObjectList], namespaces: Sequence[str]) -> list[str]:
     filled = {
         x.key.namespace

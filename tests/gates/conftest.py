@@ -39,6 +39,8 @@ class World:
     LONG_AGO = AT - timedelta(hours=1)
     ALERT = AlertMatcher(labels={"alertname": "HighRequestErrorRate"})
     FORBIDDEN = Read(status=ReadStatus.FORBIDDEN, message="403 forbidden")
+    OK = Read()
+    UNAUTHORIZED = Read(status=ReadStatus.UNAUTHORIZED, message="401 unauthorized")
     TIMEOUT = Read(status=ReadStatus.TIMEOUT, message="no answer in 10 s", temporary=True)
 
     def stamp(self, seconds: float = -3600.0) -> str:

@@ -113,12 +113,12 @@ def _active_at(look: Snapshot | None) -> list[dict[str, str]]:
 def clears_by(rules: Sequence[AlertingRule], scope: Scope) -> datetime | None:
     """Return until when an alert may still fire on old samples; None when nothing was mended.
 
-    Counted from the last write, or from when the objects were last seen unwell if that is later:
-    the rule's range holds bad samples up to then.
+    Counted from the last write, or from the last unrest if that is later: the rule's range holds
+    bad samples up to then.
     """
     if scope.last_write_at is None:
         return None
-    began = max(scope.last_write_at, scope.state_bad_at or scope.last_write_at)
+    began = max(scope.last_write_at, scope.unrest_at or scope.last_write_at)
     needs = max(
         (clear_seconds(rule) for rule in rules), default=INTERVALS * INTERVAL_DEFAULT_SECONDS
     )

@@ -4,7 +4,7 @@ Built once per look and namespace, from lists that the look already holds.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -199,3 +199,18 @@ def reaction_to_write(scope: Scope) -> datetime | None:
 def latest(*times: datetime | None) -> datetime | None:
     """Return the latest of the times that are known."""
     return max((t for t in times if t is not None), default=None)
+
+
+def ready_since(look: Snapshot, namespaces: Iterable[str], *, before: datetime) -> datetime | None:
+    """Return when the last pod that became ready before a moment did so.
+
+    A mend works from when its pods serve, which may be minutes after the write; nobody need have
+    looked meanwhile.
+    """
+    ready = (
+        condition(pod.status.conditions, "Ready")
+        for namespace in namespaces
+        for pod in territory(look, namespace).pods
+    )
+    times = (r.last_transition_time for r in ready if r is not None and r.status == "True")
+    return latest(*(t for t in times if t is not None and t <= before))

@@ -55,7 +55,7 @@ def test_the_time_to_clear_counts_from_when_the_state_was_last_bad(world: Any) -
         ALERT_CLEAR,
         alerts,
         last_write_at=world.AT - timedelta(seconds=300),
-        state_bad_at=world.AT - timedelta(seconds=10),
+        unrest_at=world.AT - timedelta(seconds=10),
     )
     assert found.settles_by == world.AT + timedelta(seconds=170)
 
