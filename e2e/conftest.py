@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from e2e.app import reset
-from e2e.clusters.choice import chosen_provider
+from e2e.clusters.build import build
+from e2e.clusters.choice import PROCESSES, chosen_provider, provider_name
 from e2e.clusters.cluster import Cluster
 
 TEST_TIMEOUT_SECONDS = 120
-"""For the body of a test. Set-up is not counted: the first test's compiles Kubernetes on a cold
-cache, for minutes, and every wait of the provider has a bound of its own."""
+"""For the body of a test, where its marker does not say otherwise. Set-up is never counted: the
+first test's compiles Kubernetes on a cold cache, for minutes, and every wait of the provider has a
+bound of its own."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -21,8 +23,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Bound the body of every test, and let set-up take as long as a cold build does."""
     here = Path(__file__).resolve().parent
     for item in items:
-        if here in item.path.parents and item.get_closest_marker("timeout") is None:
-            item.add_marker(pytest.mark.timeout(TEST_TIMEOUT_SECONDS, func_only=True))
+        if here in item.path.parents:
+            marked = item.get_closest_marker("timeout")
+            seconds = marked.args[0] if marked is not None else TEST_TIMEOUT_SECONDS
+            item.add_marker(pytest.mark.timeout(seconds, func_only=True), append=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def programs() -> None:
+    """Build what the provider needs before the clock of any test runs: tests come in any order."""
+    if provider_name() == PROCESSES:
+        build()
 
 
 @pytest.fixture(scope="session")

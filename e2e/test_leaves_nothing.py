@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from e2e.clusters.build import REPO_ROOT
-from e2e.clusters.choice import PROVIDER_VARIABLE
+from e2e.clusters.choice import PROCESSES, provider_name
 from e2e.clusters.ports import is_bound
 from e2e.clusters.processes import ProcessCluster, ProcessProvider
 from e2e.interrupted import hold_cluster
@@ -23,7 +23,7 @@ from e2e.waiting import wait_until
 pytestmark = [
     pytest.mark.timeout(240),
     pytest.mark.skipif(
-        os.environ.get(PROVIDER_VARIABLE, "processes") != "processes",
+        provider_name() != PROCESSES,
         reason="about the process cluster only",
     ),
 ]

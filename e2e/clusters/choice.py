@@ -12,6 +12,14 @@ from e2e.clusters.processes import ProcessProvider
 PROVIDER_VARIABLE = "E2E_PROVIDER"
 """`processes` (default) or `kind`."""
 
+PROCESSES = "processes"
+"""The provider that needs no container engine; the default."""
+
+
+def provider_name() -> str:
+    """Return the name that the environment gives, which need not be one that exists."""
+    return os.environ.get(PROVIDER_VARIABLE, PROCESSES)
+
 
 def chosen_provider() -> ClusterProvider:
     """Return the provider that the environment names.
@@ -19,13 +27,12 @@ def chosen_provider() -> ClusterProvider:
     Raises:
         ClusterUnavailableError: It names none that exists.
     """
-    name = os.environ.get(PROVIDER_VARIABLE, "processes")
-    match name:
+    match provider_name():
         case "processes":
             return ProcessProvider()
         case "kind":
             return KindProvider()
-        case _:
+        case name:
             raise ClusterUnavailableError(
-                f"{PROVIDER_VARIABLE}={name!r} is no provider; there are processes and kind"
+                f"{PROVIDER_VARIABLE}={name!r} is no provider; there are {PROCESSES} and kind"
             )

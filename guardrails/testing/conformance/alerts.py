@@ -19,9 +19,9 @@ class AlertsUnderTest:
     alertmanager_url: str
     alert: str
     """The rule's name; its `for` must be longer than one evaluation, so that pending is seen."""
-    fire: Callable[[], None]
+    fire: Callable[[], object]
     """Break what the rule watches."""
-    clear: Callable[[], None]
+    clear: Callable[[], object]
     """Mend it."""
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     patience: float = 60.0

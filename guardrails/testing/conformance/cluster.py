@@ -26,6 +26,8 @@ class ClusterUnderTest:
     """Certificate authority of an https URL; `None` for http."""
     image: str = "registry.example/conformance:1"
     """An image that the cluster's nodes run."""
+    command: tuple[str, ...] = ()
+    """What its containers run so that they stay up; empty for what the image itself runs."""
     patience: float = 60.0
     """Seconds that a rollout or a slice may take."""
 
@@ -52,6 +54,7 @@ def run_fact(fact: Fact, cluster: ClusterUnderTest) -> None:
         nobody=nobody,
         namespace=namespace,
         image=cluster.image,
+        command=cluster.command,
         patience=cluster.patience,
     )
     created = {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": namespace}}

@@ -34,6 +34,7 @@ class Workbench:
     nobody: HttpClient
     namespace: str
     image: str
+    command: tuple[str, ...]
     patience: float
 
     def path(self, plural: str, name: str = "") -> str:
@@ -102,11 +103,13 @@ def config_map(name: str, *, labels: dict[str, str] | None = None, **data: str) 
 
 def deployment(bench: Workbench, name: str, *, replicas: int = REPLICAS, **spec: object) -> Json:
     """A Deployment's manifest: one container that listens on port `http`."""
-    container = {
+    container: Json = {
         "name": "app",
         "image": bench.image,
         "ports": [{"name": "http", "containerPort": PORT}],
     }
+    if bench.command:
+        container["command"] = list(bench.command)
     return {
         "kind": "Deployment",
         "apiVersion": "apps/v1",
