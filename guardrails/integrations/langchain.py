@@ -4,7 +4,6 @@ It turns what the hooks see into events and the decisions into jumps, refusals a
 exit of the agent comes to one door; none is left that ends a run without a typed outcome.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal
 
@@ -21,29 +20,39 @@ from langchain.agents.middleware.types import (
     hook_config,
     omit_payload,
 )
-from langchain_core.messages import AIMessage, ToolMessage
+from langchain_core.messages import ToolMessage
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
-from guardrails.core.decisions import Decision, Next
-from guardrails.core.events import EndRequested, ErrorRaised, ExitKind, PauseReason
+from guardrails.core.events import EndRequested, ExitKind
 from guardrails.core.incident import Incident
 from guardrails.engine import Guard, SessionKey
-from guardrails.integrations.exits import Update, ending, leaving, refusal, refused_calls_only
-from guardrails.integrations.messages import last_reply, model_name, repairs, reply_of
-from guardrails.integrations.middleware_state import ROOM_KEY, SESSIONS_KEY, GuardrailState
+from guardrails.integrations.claiming import STRUCTURED
+from guardrails.integrations.exits import Update, leaving
+from guardrails.integrations.messages import model_name
+from guardrails.integrations.middleware_state import (
+    LIVE_KEY,
+    ROOM_KEY,
+    SESSIONS_KEY,
+    GuardrailState,
+)
 from guardrails.integrations.middleware_tools import ToolHooks, state_of
+from guardrails.integrations.middleware_turns import (
+    early_end,
+    go_on,
+    note_failure,
+    note_reply,
+    settled,
+    settled_early,
+    silence,
+    without_door,
+)
 from guardrails.integrations.owner import current_owner
 from guardrails.integrations.replies import (
     OUTCOME_KEY,
-    closing_message,
-    stopped_message,
-    stopped_words,
-    stream_event,
 )
-from guardrails.integrations.seen import first_time
-from guardrails.integrations.standing import Standing, fresh_key, late_key, revive, stand
+from guardrails.integrations.standing import Standing, fresh_key, revive, stand
 
 _JUMPS: list[Literal["tools", "model", "end"]] = ["model", "end"]
 
@@ -59,6 +68,12 @@ class GuardrailMiddleware(AgentMiddleware[GuardrailState[ResponseT], ContextT, R
 
     The result carries the outcome under `guardrails_outcome`. Inside a run that another adapter
     owns, the middleware reports to that run's session and leaves its end to the owner.
+
+    What no hook of it sees has no outcome either: an exception that another middleware's own hook
+    raises (a call limit with `exit_behavior="error"`), or a closing hook that jumps to the end for
+    ever, leaves the agent as it would without a guard. Nothing is accepted by that, and a new run
+    on the thread closes the one before it as `aborted`. Put `guard(agent, using=guard)` around
+    such an agent to have these typed too.
 
     Example:
         ```python
@@ -113,13 +128,13 @@ class GuardrailMiddleware(AgentMiddleware[GuardrailState[ResponseT], ContextT, R
         info = runtime.execution_info
         thread = info.thread_id if info is not None else None
         key = fresh_key(thread, info.checkpoint_ns if info is not None else "")
-        update: Update = {
-            SESSIONS_KEY: {**state.get(SESSIONS_KEY, {}), self._name: key},
+        # An outcome or an answer of an earlier run on the thread is none of this one's.
+        stale = [name for name in (OUTCOME_KEY, STRUCTURED) if state.get(name) is not None]
+        return {
+            **self._keeping(state, key),
             ROOM_KEY: state.get("remaining_steps"),
+            **dict.fromkeys(stale),
         }
-        if state.get(OUTCOME_KEY) is not None:
-            update[OUTCOME_KEY] = None
-        return update
 
     async def abefore_agent(
         self, state: GuardrailState[Any], runtime: Runtime[Any]
@@ -140,16 +155,19 @@ class GuardrailMiddleware(AgentMiddleware[GuardrailState[ResponseT], ContextT, R
         if standing.silenced:
             if not standing.owned:
                 standing.guard.settle_sync(standing.session, EndRequested(exit=ExitKind.BUDGET))
-            return _silence(standing)
+            return silence(standing)
         try:
             response = handler(request)
         except GraphBubbleUp:
             raise
         except Exception as error:
-            _failed(standing, error)
+            note_failure(standing, error)
             raise
-        _replied(standing, response, request.runtime)
-        return response
+        except BaseException:
+            standing.cancelled("model")
+            raise
+        note_reply(standing, response, request.runtime)
+        return self._kept(request.state, standing, response)
 
     async def awrap_model_call(
         self,
@@ -162,19 +180,19 @@ class GuardrailMiddleware(AgentMiddleware[GuardrailState[ResponseT], ContextT, R
         if standing.silenced:
             if not standing.owned:
                 await standing.guard.settle(standing.session, EndRequested(exit=ExitKind.BUDGET))
-            return _silence(standing)
+            return silence(standing)
         try:
             response = await handler(request)
         except GraphBubbleUp:
             raise
-        except asyncio.CancelledError:
+        except Exception as error:
+            note_failure(standing, error)
+            raise
+        except BaseException:
             standing.cancelled("model")
             raise
-        except Exception as error:
-            _failed(standing, error)
-            raise
-        _replied(standing, response, request.runtime)
-        return response
+        note_reply(standing, response, request.runtime)
+        return self._kept(request.state, standing, response)
 
     # After the model
 
@@ -182,11 +200,11 @@ class GuardrailMiddleware(AgentMiddleware[GuardrailState[ResponseT], ContextT, R
     def after_model(self, state: GuardrailState[Any], runtime: Runtime[Any]) -> Update | None:
         """Send empty and malformed answers back at once; stop a run whose budget is spent."""
         standing = self._enter(state)
-        end = _early_end(state, standing)
+        end = early_end(state, standing)
         if end is None:
-            return _go_on(state, standing, runtime)
+            return go_on(state, standing, runtime)
         decision = standing.guard.settle_sync(standing.session, end)
-        return _settled_early(state, standing, decision, runtime)
+        return settled_early(state, standing, decision, runtime)
 
     @hook_config(can_jump_to=_JUMPS)
     async def aafter_model(
@@ -194,11 +212,11 @@ class GuardrailMiddleware(AgentMiddleware[GuardrailState[ResponseT], ContextT, R
     ) -> Update | None:
         """Do `after_model` in an async agent."""
         standing = self._enter(state)
-        end = _early_end(state, standing)
+        end = early_end(state, standing)
         if end is None:
-            return _go_on(state, standing, runtime)
+            return go_on(state, standing, runtime)
         decision = await standing.guard.settle(standing.session, end)
-        return _settled_early(state, standing, decision, runtime)
+        return settled_early(state, standing, decision, runtime)
 
     # Around a tool
 
@@ -224,12 +242,15 @@ class GuardrailMiddleware(AgentMiddleware[GuardrailState[ResponseT], ContextT, R
     def after_agent(self, state: GuardrailState[Any], runtime: Runtime[Any]) -> Update | None:
         """Bring the end to the door; a refused one goes back to the model."""
         standing = self._enter(state)
-        early = _without_door(state, standing)
+        early = without_door(state, standing)
         if early is not None:
             return early
         end = leaving(state, standing.session)
         decision = standing.guard.settle_sync(standing.session, end)
-        return _settled(state, standing, decision, runtime)
+        return {
+            **self._keeping(state, standing.key),
+            **settled(state, standing, decision, runtime),
+        }
 
     @hook_config(can_jump_to=["model"])
     async def aafter_agent(
@@ -237,19 +258,43 @@ class GuardrailMiddleware(AgentMiddleware[GuardrailState[ResponseT], ContextT, R
     ) -> Update | None:
         """Do `after_agent` in an async agent."""
         standing = self._enter(state)
-        early = _without_door(state, standing)
+        early = without_door(state, standing)
         if early is not None:
             return early
         end = leaving(state, standing.session)
         decision = await standing.guard.settle(standing.session, end)
-        return _settled(state, standing, decision, runtime)
+        return {
+            **self._keeping(state, standing.key),
+            **settled(state, standing, decision, runtime),
+        }
 
     # Finding the session
 
-    def _key(self, state: Mapping[str, Any]) -> SessionKey:
-        keys: Mapping[str, str] = state.get(SESSIONS_KEY) or {}
-        key = keys.get(self._name)
-        return SessionKey(key) if key is not None else late_key()
+    def _key(self, state: Mapping[str, Any]) -> SessionKey | None:
+        """Return the key of this run's session, or None if the run never told its beginning.
+
+        A run that is resumed finds it where it survives a checkpoint. But if an outcome stands
+        beside it there, that run is over, and this one never came past `before_agent`.
+        """
+        key = _keys(state, LIVE_KEY).get(self._name)
+        if key is None and state.get(OUTCOME_KEY) is None:
+            key = _keys(state, SESSIONS_KEY).get(self._name)
+        return None if key is None else SessionKey(key)
+
+    def _keeping(self, state: Mapping[str, Any], key: SessionKey | None) -> Update:
+        """Return the update that keeps a session's key for the hooks that come after."""
+        if key is None or _keys(state, LIVE_KEY).get(self._name) == key:
+            return {}
+        return {at: {**_keys(state, at), self._name: key} for at in (SESSIONS_KEY, LIVE_KEY)}
+
+    def _kept(
+        self, state: Mapping[str, Any], standing: Standing, response: ModelResponse[ResponseT]
+    ) -> ModelResponse[ResponseT] | ExtendedModelResponse[ResponseT]:
+        """Return the response, with the session's key if the run's beginning did not keep it."""
+        update = self._keeping(state, standing.key)
+        if not update:
+            return response
+        return ExtendedModelResponse(model_response=response, command=Command(update=update))
 
     def _enter(self, state: Mapping[str, Any]) -> Standing:
         standing = stand(self._guard, self._key(state), incident=self._incident)
@@ -259,128 +304,10 @@ class GuardrailMiddleware(AgentMiddleware[GuardrailState[ResponseT], ContextT, R
     def _before_model(self, request: ModelRequest[ContextT]) -> Standing:
         key, model = self._key(request.state), model_name(request.model)
         standing = stand(self._guard, key, incident=self._incident, model=model)
-        standing = revive(standing, key, incident=self._incident, model=model)
+        standing = revive(standing, incident=self._incident, model=model)
         standing.resumed()
         return standing
 
 
-def _replied(
-    standing: Standing,
-    response: ModelResponse[Any] | AIMessage | ExtendedModelResponse[Any],
-    runtime: Runtime[Any],
-) -> None:
-    """Record what the model said; what follows from it is done by `after_model`."""
-    if isinstance(response, ExtendedModelResponse):
-        response = response.model_response
-    messages = [response] if isinstance(response, AIMessage) else response.result
-    for message in messages:
-        if isinstance(message, AIMessage) and first_time(standing.session, "reply", message.id):
-            standing.session.observe(reply_of(message), agent=standing.agent)
-    _note_drain(standing, runtime)
-
-
-def _failed(standing: Standing, error: Exception) -> None:
-    """Record an exception of the model; nothing of the agent runs after it."""
-    if standing.owned:
-        fact = ErrorRaised(
-            error=type(error).__name__, message=str(error)[:500], where="model", fatal=False
-        )
-        standing.session.observe(fact, agent=standing.agent)
-    else:
-        standing.guard.fail(standing.session, error, where="model")
-
-
-def _silence(standing: Standing) -> ModelResponse[Any]:
-    """Return what stands in for the model's turn when it is not asked any more."""
-    if standing.session.outcome is None:
-        return ModelResponse(result=[stopped_message(standing.session)])
-    return ModelResponse(result=[closing_message(standing.session.result())])
-
-
-def _note_drain(standing: Standing, runtime: Runtime[Any]) -> None:
-    """Record that LangGraph will stop after this superstep and keep the run for later."""
-    control = runtime.control
-    if control is not None and control.drain_requested:
-        standing.paused(PauseReason.DRAIN, control.drain_reason or "")
-
-
-def _early_end(state: GuardrailState[Any], standing: Standing) -> EndRequested | None:
-    """Return the ends that are settled right after the model, before another hook acts on them."""
-    if standing.owned or standing.session.outcome is not None:
-        return None
-    end = leaving(state, standing.session)
-    if end.exit in {ExitKind.EMPTY, ExitKind.MALFORMED}:
-        return end
-    if end.exit is ExitKind.MIDDLEWARE_END and not _has_room(state):
-        return EndRequested(exit=ExitKind.RECURSION, detail="LangGraph's recursion limit is near")
-    return None
-
-
-def _has_room(state: GuardrailState[Any]) -> bool:
-    """Tell whether the recursion limit leaves another round: tools, model, hooks, and the door.
-
-    The last round, measured between two replies, says how many supersteps one takes. The first is
-    measured from the agent's beginning and lacks the tools, hence one more.
-    """
-    now, before = state.get("remaining_steps"), state.get(ROOM_KEY)
-    if now is None or before is None:
-        return True
-    return now >= (before - now) + 1 + 2
-
-
-def _go_on(state: GuardrailState[Any], standing: Standing, runtime: Runtime[Any]) -> Update:
-    """Let the agent go on, or answer its calls in place of the tools and bring it to the door."""
-    update: Update = {ROOM_KEY: state.get("remaining_steps")}
-    if standing.stopped:
-        said = stopped_words(standing.session)
-        pending = repairs(state["messages"], said=said)
-        if pending:
-            return {**update, "messages": pending, "jump_to": "end"}
-    _note_drain(standing, runtime)
-    return update
-
-
-def _settled_early(
-    state: GuardrailState[Any], standing: Standing, decision: Decision, runtime: Runtime[Any]
-) -> Update:
-    if decision.next is Next.END:
-        return _go_on(state, standing, runtime)
-    _tell_refused(state, standing, decision, runtime)
-    return {ROOM_KEY: state.get("remaining_steps"), **refusal(state, decision)}
-
-
-def _without_door(state: GuardrailState[Any], standing: Standing) -> Update | None:
-    """Return what an exit comes to that is not for this middleware to settle.
-
-    That is any exit of an owned run, and that of a direct-return tool which the guard refused:
-    the refusal is in its result, and the model only needs its turn. Once per reply: if the agent
-    comes back without one, something else ends it, and that goes through the door.
-    """
-    if standing.owned:
-        return {}
-    if standing.stopped:
-        return None
-    refused = refused_calls_only(state, standing.session)
-    if refused is not None and first_time(standing.session, "bounce", refused.id):
-        return {"jump_to": "model"}
-    return None
-
-
-def _settled(
-    state: GuardrailState[Any], standing: Standing, decision: Decision, runtime: Runtime[Any]
-) -> Update:
-    """Send a refused agent back; let an ended run end with its outcome in the state."""
-    if decision.next is not Next.END:
-        _tell_refused(state, standing, decision, runtime)
-        return refusal(state, decision)
-    runtime.stream_writer(stream_event(standing.session, decision, kind="ended"))
-    return ending(state, standing.session)
-
-
-def _tell_refused(
-    state: GuardrailState[Any], standing: Standing, decision: Decision, runtime: Runtime[Any]
-) -> None:
-    reply, _ = last_reply(state["messages"])
-    message_id = (reply.id or "") if reply is not None else ""
-    event = stream_event(standing.session, decision, kind="refused", message_id=message_id)
-    runtime.stream_writer(event)
+def _keys(state: Mapping[str, Any], at: str) -> Mapping[str, str]:
+    return state.get(at) or {}

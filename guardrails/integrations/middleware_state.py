@@ -8,11 +8,13 @@ from langchain.agents.middleware.types import (
     PrivateStateAttr,
     ResponseT,
 )
+from langgraph.channels import UntrackedValue
 from langgraph.managed.is_last_step import (  # pyright: ignore[reportMissingTypeStubs]  # typed, but not marked so
     RemainingStepsManager,
 )
 
 SESSIONS_KEY = "guardrails_sessions"
+LIVE_KEY = "guardrails_live"
 ROOM_KEY = "guardrails_room"
 
 
@@ -20,7 +22,9 @@ class GuardrailState(AgentState[ResponseT]):
     """The agent's state, with the guard's private channels and its outcome."""
 
     guardrails_sessions: NotRequired[Annotated[dict[str, str], PrivateStateAttr]]
-    """Key of this invocation's session, by middleware name."""
+    """Key of the newest run's session, by middleware name; it outlives a pause."""
+    guardrails_live: NotRequired[Annotated[dict[str, str], UntrackedValue, PrivateStateAttr]]
+    """The same, kept for this invocation only: what stands here is not of an earlier run."""
     guardrails_room: NotRequired[Annotated[int | None, PrivateStateAttr]]
     """Supersteps that were left when the model last replied."""
     remaining_steps: NotRequired[Annotated[int, PrivateStateAttr, RemainingStepsManager]]

@@ -5,7 +5,6 @@ The middleware has them, and so has a graph of one's own through `tool_node_hook
 Parallel calls of one message run in threads of their own, so nothing is kept on the instance.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
@@ -81,6 +80,9 @@ class ToolHooks:
         except Exception as error:
             _note_error(standing, fact, error)
             raise
+        except BaseException:
+            standing.cancelled(f"tool:{fact.tool}")
+            raise
         _note_result(standing, request, result)
         handoff = handoff_in(result)
         return result if handoff is None else self._hand_off(standing, request, handoff)
@@ -118,11 +120,11 @@ class ToolHooks:
         except GraphBubbleUp as bubble:
             _note_bubble(standing, fact, bubble)
             raise
-        except asyncio.CancelledError:
-            standing.cancelled(f"tool:{fact.tool}")
-            raise
         except Exception as error:
             _note_error(standing, fact, error)
+            raise
+        except BaseException:
+            standing.cancelled(f"tool:{fact.tool}")
             raise
         _note_result(standing, request, result)
         handoff = handoff_in(result)

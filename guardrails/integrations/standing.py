@@ -45,6 +45,8 @@ class Standing:
     session: Session
     owned: bool
     """True when the end of the run is not this adapter's to settle: an adapter outside owns it."""
+    key: SessionKey | None = None
+    """What the middleware finds the session by; None for everyone else."""
     agent: str = ""
     """Name of the agent, if `create_agent` was given one."""
     alone: bool = False
@@ -110,22 +112,34 @@ def fresh_key(thread_id: str | None, checkpoint_ns: str) -> SessionKey:
     return SessionKey(f"{thread}{f'/{inside}' if inside else ''}#{uuid.uuid4().hex[:12]}")
 
 
-def late_key() -> SessionKey:
-    """Return the key of a run that began before the guard was put around it."""
-    return SessionKey(f"{_thread_id() or 'run'}#late")
-
-
-def stand(guard: Guard, key: SessionKey, *, incident: Incident | None, model: str = "") -> Standing:
+def stand(
+    guard: Guard, key: SessionKey | None, *, incident: Incident | None, model: str = ""
+) -> Standing:
     """Return the owner's session, the one under the key, or a new one.
 
     A new session can also be found under the thread's id, with `guard.find(SessionKey(thread))`.
+
+    Args:
+        guard: The guard.
+        key: The session's key. None for a run whose beginning the guard did not see: it began
+            before the guard was put around it, or another middleware jumped past the beginning.
+        incident: What a new session is about.
+        model: `provider:name`, for a new session.
     """
     owner = current_owner.get()
     if owner is not None:
         return Standing(guard=owner.guard, session=owner.session, owned=True, agent=_agent_name())
+    late, key = key is None, key or _late_key()
     with _begin_lock:
-        session = guard.find(key) or _begin(guard, key, incident=incident, model=model)
-    return Standing(guard=guard, session=session, owned=False, agent=_agent_name())
+        session = guard.find(key)
+        # A late run is told from the one before it on the thread by that one's end only.
+        if session is None or (late and session.outcome is not None):
+            session = _begin(guard, key, incident=incident, model=model)
+    return Standing(guard=guard, session=session, owned=False, key=key, agent=_agent_name())
+
+
+def _late_key() -> SessionKey:
+    return SessionKey(f"{_thread_id() or f'run-{uuid.uuid4().hex}'}#late")
 
 
 def stand_at_tool(using: Guard | None, *, spare: SessionKey, tool: str) -> Standing:
@@ -161,9 +175,7 @@ def stand_at_tool(using: Guard | None, *, spare: SessionKey, tool: str) -> Stand
     return Standing(guard=using, session=session, owned=True, agent=_agent_name(), alone=True)
 
 
-def revive(
-    standing: Standing, key: SessionKey, *, incident: Incident | None, model: str = ""
-) -> Standing:
+def revive(standing: Standing, *, incident: Incident | None, model: str = "") -> Standing:
     """Give a run that goes on after its session was aborted a new session.
 
     An exception that reached the guard ends the session, because nothing of the agent runs after
@@ -172,10 +184,10 @@ def revive(
     session = standing.session
     broken = session.outcome is Outcome.ABORTED and session.state.reason in _MENDABLE
     count = _revivals.get(session, 0)
-    if standing.owned or not broken or count >= REVIVALS:
+    if standing.owned or standing.key is None or not broken or count >= REVIVALS:
         return standing
     with _begin_lock:
-        again = _begin(standing.guard, key, incident=incident, model=model)
+        again = _begin(standing.guard, standing.key, incident=incident, model=model)
     _revivals[again] = count + 1
     return replace(standing, session=again)
 

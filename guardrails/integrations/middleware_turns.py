@@ -1,0 +1,148 @@
+"""What the middleware's hooks do at each point of a turn, synchronous or not.
+
+A hook finds its session, waits for the guard where it must, and leaves the rest to a function here:
+facts go to the session, decisions become updates of the agent's state.
+"""
+
+from typing import Any
+
+from langchain.agents.middleware.types import ExtendedModelResponse, ModelResponse
+from langchain_core.messages import AIMessage
+from langgraph.runtime import Runtime
+
+from guardrails.core.decisions import Decision, Next
+from guardrails.core.events import EndRequested, ErrorRaised, ExitKind, PauseReason
+from guardrails.integrations.exits import Update, ending, leaving, refusal, refused_calls_only
+from guardrails.integrations.messages import last_reply, repairs, reply_of
+from guardrails.integrations.middleware_state import ROOM_KEY, GuardrailState
+from guardrails.integrations.replies import (
+    closing_message,
+    stopped_message,
+    stopped_words,
+    stream_event,
+)
+from guardrails.integrations.seen import first_time
+from guardrails.integrations.standing import Standing
+
+
+def note_reply(
+    standing: Standing,
+    response: ModelResponse[Any] | AIMessage | ExtendedModelResponse[Any],
+    runtime: Runtime[Any],
+) -> None:
+    """Record what the model said; what follows from it is done by `after_model`."""
+    if isinstance(response, ExtendedModelResponse):
+        response = response.model_response
+    messages = [response] if isinstance(response, AIMessage) else response.result
+    for message in messages:
+        if isinstance(message, AIMessage) and first_time(standing.session, "reply", message.id):
+            standing.session.observe(reply_of(message), agent=standing.agent)
+    _note_drain(standing, runtime)
+
+
+def note_failure(standing: Standing, error: Exception) -> None:
+    """Record an exception of the model; nothing of the agent runs after it."""
+    if standing.owned:
+        fact = ErrorRaised(
+            error=type(error).__name__, message=str(error)[:500], where="model", fatal=False
+        )
+        standing.session.observe(fact, agent=standing.agent)
+    else:
+        standing.guard.fail(standing.session, error, where="model")
+
+
+def silence(standing: Standing) -> ModelResponse[Any]:
+    """Return what stands in for the model's turn when it is not asked any more."""
+    if standing.session.outcome is None:
+        return ModelResponse(result=[stopped_message(standing.session)])
+    return ModelResponse(result=[closing_message(standing.session.result())])
+
+
+def _note_drain(standing: Standing, runtime: Runtime[Any]) -> None:
+    """Record that LangGraph will stop after this superstep and keep the run for later."""
+    control = runtime.control
+    if control is not None and control.drain_requested:
+        standing.paused(PauseReason.DRAIN, control.drain_reason or "")
+
+
+def early_end(state: GuardrailState[Any], standing: Standing) -> EndRequested | None:
+    """Return the ends that are settled right after the model, before another hook acts on them."""
+    if standing.owned or standing.session.outcome is not None:
+        return None
+    end = leaving(state, standing.session)
+    if end.exit in {ExitKind.EMPTY, ExitKind.MALFORMED}:
+        return end
+    if end.exit is ExitKind.MIDDLEWARE_END and not _has_room(state):
+        return EndRequested(exit=ExitKind.RECURSION, detail="LangGraph's recursion limit is near")
+    return None
+
+
+def _has_room(state: GuardrailState[Any]) -> bool:
+    """Tell whether the recursion limit leaves another round: tools, model, hooks, and the door.
+
+    The last round, measured between two replies, says how many supersteps one takes. The first is
+    measured from the agent's beginning and lacks the tools, hence one more.
+    """
+    now, before = state.get("remaining_steps"), state.get(ROOM_KEY)
+    if now is None or before is None:
+        return True
+    return now >= (before - now) + 1 + 2
+
+
+def go_on(state: GuardrailState[Any], standing: Standing, runtime: Runtime[Any]) -> Update:
+    """Let the agent go on, or answer its calls in place of the tools and bring it to the door."""
+    update: Update = {ROOM_KEY: state.get("remaining_steps")}
+    if standing.stopped:
+        said = stopped_words(standing.session)
+        pending = repairs(state["messages"], said=said)
+        if pending:
+            return {**update, "messages": pending, "jump_to": "end"}
+    _note_drain(standing, runtime)
+    return update
+
+
+def settled_early(
+    state: GuardrailState[Any], standing: Standing, decision: Decision, runtime: Runtime[Any]
+) -> Update:
+    """Send a refused answer back at once; let an ended run go on to its door."""
+    if decision.next is Next.END:
+        return go_on(state, standing, runtime)
+    _tell_refused(state, standing, decision, runtime)
+    return {ROOM_KEY: state.get("remaining_steps"), **refusal(state, decision)}
+
+
+def without_door(state: GuardrailState[Any], standing: Standing) -> Update | None:
+    """Return what an exit comes to that is not for this middleware to settle.
+
+    That is any exit of an owned run, and that of a direct-return tool which the guard refused:
+    the refusal is in its result, and the model only needs its turn. Once per reply: if the agent
+    comes back without one, something else ends it, and that goes through the door.
+    """
+    if standing.owned:
+        return {}
+    if standing.stopped:
+        return None
+    refused = refused_calls_only(state, standing.session)
+    if refused is not None and first_time(standing.session, "bounce", refused.id):
+        return {"jump_to": "model"}
+    return None
+
+
+def settled(
+    state: GuardrailState[Any], standing: Standing, decision: Decision, runtime: Runtime[Any]
+) -> Update:
+    """Send a refused agent back; let an ended run end with its outcome in the state."""
+    if decision.next is not Next.END:
+        _tell_refused(state, standing, decision, runtime)
+        return refusal(state, decision)
+    runtime.stream_writer(stream_event(standing.session, decision, kind="ended"))
+    return ending(state, standing.session)
+
+
+def _tell_refused(
+    state: GuardrailState[Any], standing: Standing, decision: Decision, runtime: Runtime[Any]
+) -> None:
+    reply, _ = last_reply(state["messages"])
+    message_id = (reply.id or "") if reply is not None else ""
+    event = stream_event(standing.session, decision, kind="refused", message_id=message_id)
+    runtime.stream_writer(event)
