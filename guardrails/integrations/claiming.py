@@ -72,7 +72,7 @@ class Passed:
     final: dict[str, Any]
     """What the last superstep wrote."""
     spoken: Callable[[str], bool]
-    """Tells whether a model of this pass said a text."""
+    """Tells whether a model of this run said a text."""
     callbacks_fire: bool
 
     def changed(self, key: str) -> bool:

@@ -18,6 +18,7 @@ from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.errors import GraphDrained
 from langgraph.types import Command
 
 from guardrails.core.decisions import Next
@@ -98,8 +99,8 @@ async def drive(
         graph = graph.guarded.copy({"checkpointer": graph.checkpointer, "store": graph.store})
     settled, thread = _with_thread(config)
     key = SessionKey(thread)
-    session = using.begin(key, adapter=ADAPTER, incident=incident, model=model)
     shape = shape_of(graph)
+    session = using.begin(key, adapter=ADAPTER, incident=incident, model=model)
     saver = graph.checkpointer if graph.checkpointer not in (None, True, False) else None
     run = _Drive(
         graph=prepared(graph, shape=shape, checkpointer=saver or InMemorySaver()),
@@ -145,6 +146,8 @@ class _Drive:
     on_update: OnUpdate | None
     answer: Answer | None
     state: dict[str, Any] = field(default_factory=dict[str, Any])
+    begun: dict[str, Any] | None = None
+    """The state at the last entrance. A pause is none: what was said before it is still said."""
 
     async def to_the_end(self, inputs: Any) -> Driven:  # noqa: ANN401  # the graph's own input type
         """Run, judge, and go back in until there is an outcome."""
@@ -159,8 +162,12 @@ class _Drive:
 
     async def _after(self, done: Pass) -> tuple[Any, tuple[Any, ...]]:
         """Return what to go on with after a pass; nothing when the run has its outcome."""
+        if self.session.outcome is not None:
+            return None, ()
         if done.exit.way is Way.ENDED and (paused := await self._paused_at()) is not None:
+            self.begun = done.begun
             return await self._resumed(paused)
+        self.begun = None
         if (held := done.exit.held) is not None:
             again = self.refusals.answering(self.state, call_id=held.call_id, said=held.to_model)
             return self._entering(again), ()
@@ -187,7 +194,7 @@ class _Drive:
             guard=self.guard,
             session=self.session,
             adapter=ADAPTER,
-            before=self.state,
+            before=self.begun,
             on_part=self.on_update,
             notes_cancellation=False,
         )
@@ -195,13 +202,17 @@ class _Drive:
         try:
             async with clock:
                 await done.arun(given, self.config)
+        except GraphDrained as drained:
+            detail = f"the graph was told to stop, and nobody is there to resume it: {drained}"
+            end = EndRequested(exit=ExitKind.HANDOFF, detail=detail)
+            await self.guard.settle(self.session, end)
         except TimeoutError:
             if not clock.expired():
                 raise
             # Any step shows the engine that its clock has run out.
             self.session.observe(NodeRan(node="", turn=True))
             done.exit.way = Way.HALTED
-        self.state = done.after
+        self.state = done.after or self.state
         return done
 
     def _seconds_left(self) -> float | None:

@@ -74,7 +74,7 @@ class Pass:
         guard: The guard.
         session: The run.
         adapter: Which adapter owns the run.
-        before: The state that the pass begins with.
+        before: The state that the agent began with; None for the first that the pass shows.
         on_part: Told of every part of the streams.
         notes_cancellation: Whether a cancellation is recorded here, or by whoever stands around.
     """
@@ -84,7 +84,7 @@ class Pass:
     guard: Guard
     session: Session
     adapter: str
-    before: dict[str, Any]
+    before: dict[str, Any] | None = None
     on_part: OnPart | None = None
     notes_cancellation: bool = True
     exit: Exit = field(default_factory=Exit)
@@ -98,15 +98,20 @@ class Pass:
         self.reader = StateReader(self.watch, opaque=opaque)
 
     @property
+    def begun(self) -> dict[str, Any]:
+        """The state that the agent began with."""
+        return self.reader.first if self.before is None else self.before
+
+    @property
     def after(self) -> dict[str, Any]:
-        """The newest state that was seen; what the pass began with if there was none."""
-        return self.reader.values or self.before
+        """The newest state that was seen; what the agent began with if there was none."""
+        return self.reader.values or self.begun
 
     @property
     def passed(self) -> Passed:
         """What the pass did to the state."""
         return Passed(
-            before=self.before,
+            before=self.begun,
             after=self.after,
             messages=self.shape.messages,
             final=self.reader.final,

@@ -38,6 +38,8 @@ class StateReader:
         self._allowed = 0 if opaque else QUIET_NODES
         self._turns = watch.session.state.step
         self._known: dict[tuple[Namespace, str], set[str]] = {}
+        self.first: dict[str, Any] = {}
+        """The state that the pass begins with, its input included."""
         self.values: dict[str, Any] = {}
         """The graph's newest state."""
         self.final: dict[str, Any] = {}
@@ -62,6 +64,7 @@ class StateReader:
         if mode == "values":
             self._messages(namespace, parts)
             if top:
+                self.first = self.first or dict(parts)
                 self.values = dict(parts)
                 self._fresh = True
         elif mode == "updates":

@@ -1,4 +1,4 @@
-"""What one pass through a graph shows, told to the session once.
+"""What a graph shows on its passes, told to the session once.
 
 Callbacks and state updates see the same run from two sides. Both hand what they see to a `Watch`,
 which keeps a fact from being counted twice and brings the agent to a halt when the guard says so.
@@ -6,8 +6,8 @@ which keeps a fact from being counted twice and brings the agent to a halt when 
 
 import threading
 from collections import OrderedDict, deque
-from dataclasses import dataclass
-from weakref import WeakSet
+from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 from langchain_core.messages import AIMessage
 
@@ -69,7 +69,17 @@ class Running:
     """True when a guarded tool or tool node holds it, and reads its hand-offs."""
 
 
-_told_by_callbacks: WeakSet[Session] = WeakSet()
+@dataclass(slots=True, kw_only=True)
+class _Memory:
+    """What is remembered of a run from one pass to the next: a pause may lie between them."""
+
+    spoken: deque[str] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    callbacks_fire: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+_memories: WeakKeyDictionary[Session, _Memory] = WeakKeyDictionary()
+_memories_lock = threading.Lock()
 
 
 class Watch:
@@ -77,10 +87,10 @@ class Watch:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        with _memories_lock:
+            self._memory = _memories.setdefault(session, _Memory())
         self._asked: OrderedDict[str, ToolCall] = OrderedDict()
-        self._spoken: deque[str] = deque(maxlen=REMEMBERED)
         self._after_end = 0
-        self._lock = threading.Lock()
 
     @property
     def callbacks_fire(self) -> bool:
@@ -89,7 +99,7 @@ class Watch:
         Messages in the state that did not are then no turns (a limit's notice, a supervisor's
         hand-back).
         """
-        return self.session in _told_by_callbacks
+        return self._memory.callbacks_fire
 
     @property
     def must_halt(self) -> bool:
@@ -111,24 +121,24 @@ class Watch:
             raise Halt
 
     def said(self, text: str) -> bool:
-        """Tell whether a model said this text in this pass."""
-        with self._lock:
-            return text in self._spoken
+        """Tell whether a model of this run said this text."""
+        with self._memory.lock:
+            return text in self._memory.spoken
 
     def asked_for(self, call_id: str) -> bool:
         """Tell whether a model of this pass asked for this call."""
-        with self._lock:
+        with self._memory.lock:
             return call_id in self._asked
 
     def replied(self, message: AIMessage, *, agent: str = "", by_callback: bool) -> None:
         """Take a model turn."""
-        fact = reply_of(message)
-        with self._lock:
+        fact, memory = reply_of(message), self._memory
+        with memory.lock:
             if by_callback:
-                _told_by_callbacks.add(self.session)
-            elif self.callbacks_fire:
+                memory.callbacks_fire = True
+            elif memory.callbacks_fire:
                 return
-            self._spoken.append(fact.text)
+            memory.spoken.append(fact.text)
             self._after_end += self.session.outcome is not None
             for call in fact.tool_calls:
                 self._asked[call.call_id] = call
@@ -184,7 +194,7 @@ class Watch:
 
     def answered(self, value: object, *, call_id: str, tool: str) -> None:
         """Take a result that only shows in the state; its call ran where nobody could look."""
-        with self._lock:
+        with self._memory.lock:
             call = self._asked.get(call_id) or ToolCall(call_id=CallId(call_id), tool=tool)
         if not was_seen(self.session, "request", call_id):
             request = ToolRequested(call_id=call.call_id, tool=call.tool, arguments=call.arguments)

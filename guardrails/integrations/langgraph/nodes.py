@@ -47,6 +47,9 @@ PRIVATE = frozenset({RUN, END_KEY, REENTRY})
 LIMIT = "guardrails_recursion_limit"
 """Configurable key of the caller's recursion limit, which counts inside, not for the parent."""
 
+STOPS = "guardrails_stops"
+"""Configurable key of the nodes that the caller asks to stop at; they are inside, too."""
+
 ADAPTER = "langgraph"
 
 Errors = Literal["return", "raise"]
@@ -114,7 +117,7 @@ class Around:
         if not state.get(RUN):
             return self._passed_through(state, config, inner)
         done = self._pass(state, inner)
-        done.run(self._given(state), _inside(config))
+        done.run(self._given(state), _inside(config), **_stops(config))
         with accountable(self.guard, done.session, where="claim"):
             return self._left(done, config)
 
@@ -127,7 +130,7 @@ class Around:
         session = self._session(state)
         await self.guard.prepare(session)
         done = self._pass(state, inner)
-        await done.arun(self._given(state), _inside(config))
+        await done.arun(self._given(state), _inside(config), **_stops(config))
         with accountable(self.guard, done.session, where="claim"):
             return self._left(done, config)
 
@@ -180,6 +183,7 @@ class Around:
             _inside(config),
             stream_mode="values",
             output_keys=self.shape.keys,
+            **_stops(config),
         ):
             values = cast("dict[str, Any]", part)
         return Command(goto=END, update=self.shape.replacing(values))
@@ -193,6 +197,7 @@ class Around:
             _inside(config),
             stream_mode="values",
             output_keys=self.shape.keys,
+            **_stops(config),
         ):
             values = cast("dict[str, Any]", part)
         return Command(goto=END, update=self.shape.replacing(values))
@@ -270,6 +275,10 @@ def _session_key(config: RunnableConfig) -> str:
 def _inside(config: RunnableConfig) -> RunnableConfig:
     limit = config.get("configurable", {}).get(LIMIT)
     return config if limit is None else {**config, "recursion_limit": limit}
+
+
+def _stops(config: RunnableConfig) -> dict[str, Any]:
+    return dict(config.get("configurable", {}).get(STOPS) or {})
 
 
 def _forward(done: Pass, config: RunnableConfig) -> dict[str, Any] | None:

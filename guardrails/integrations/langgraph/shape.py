@@ -15,7 +15,8 @@ from typing import Any, cast, get_type_hints
 from langgraph.channels import AnyValue, BinaryOperatorAggregate, LastValue
 from langgraph.channels.base import BaseChannel
 from langgraph.channels.delta import DeltaChannel
-from langgraph.graph.state import CompiledStateGraph
+from langgraph.graph.state import CompiledStateGraph, StateGraph
+from langgraph.pregel import Pregel
 from langgraph.types import Overwrite
 
 from guardrails.errors import UsageError
@@ -89,8 +90,10 @@ def shape_of(graph: Graph) -> Shape:
     """Read a graph's shape.
 
     Raises:
-        UsageError: The state is one bare value instead of named keys.
+        UsageError: It is no compiled graph of a `StateGraph`, or its state is one bare value
+            instead of named keys.
     """
+    _check_kind(graph)
     builder = graph.builder
     channels = {
         key: channel for key, channel in builder.channels.items() if isinstance(channel, MIRRORED)
@@ -114,6 +117,21 @@ def shape_of(graph: Graph) -> Shape:
         talks=any(shape_of(sub).messages or shape_of(sub).talks for sub in _subgraphs(graph)),
         coerced=not _is_typed_dict(state),
     )
+
+
+def _check_kind(graph: object) -> None:
+    match graph:
+        case CompiledStateGraph():
+            return
+        case StateGraph():
+            raise UsageError("the graph is not compiled: pass graph.compile()")
+        case Pregel():
+            raise UsageError(
+                f"{graph.get_name()!r} is no StateGraph (an @entrypoint keeps its state to "
+                f"itself): call it from a node of a StateGraph, and pass that one compiled"
+            )
+        case _:
+            raise UsageError(f"the guard takes a compiled StateGraph, not a {type(graph).__name__}")
 
 
 def _subgraphs(graph: Graph) -> list[Graph]:

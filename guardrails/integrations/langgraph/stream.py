@@ -11,14 +11,14 @@ get; the gate shows as one more node of it.
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
 
 from guardrails.integrations.claiming import OnRefusal, ReadClaim
-from guardrails.integrations.langgraph.nodes import AGENT, BEGIN, LIMIT, PRIVATE
+from guardrails.integrations.langgraph.nodes import AGENT, BEGIN, LIMIT, PRIVATE, STOPS
 from guardrails.integrations.langgraph.shape import OUTCOME, Graph
 
 PARENT_STEPS = 1_000
@@ -26,6 +26,9 @@ PARENT_STEPS = 1_000
 guard's budget of refusals, not this number, ends it. The caller's limit counts inside."""
 
 INTERRUPT = "__interrupt__"
+
+STOP_OPTIONS = ("interrupt_before", "interrupt_after")
+"""LangGraph's options that name nodes."""
 
 
 class GuardedGraph(CompiledStateGraph[Any, Any, Any, Any]):
@@ -67,7 +70,7 @@ class GuardedGraph(CompiledStateGraph[Any, Any, Any, Any]):
     ) -> Iterator[Any]:
         """Stream a run, as the graph inside would."""
         asked = self._asked(config, options)
-        parts = super().stream(input, self._limited(config), **asked.options)
+        parts = super().stream(input, self._told(config, asked.stops), **asked.options)
         if asked.nested:
             yield from parts
             return
@@ -83,7 +86,7 @@ class GuardedGraph(CompiledStateGraph[Any, Any, Any, Any]):
     ) -> AsyncIterator[Any]:
         """Stream a run, as the graph inside would."""
         asked = self._asked(config, options)
-        parts = super().astream(input, self._limited(config), **asked.options)
+        parts = super().astream(input, self._told(config, asked.stops), **asked.options)
         async with aclosing(cast("Any", parts)):
             async for part in parts:
                 if asked.nested:
@@ -92,12 +95,16 @@ class GuardedGraph(CompiledStateGraph[Any, Any, Any, Any]):
                 for shown in asked.shown(part):
                     yield shown
 
-    def _limited(self, config: RunnableConfig | None) -> RunnableConfig:
+    def _told(self, config: RunnableConfig | None, stops: Mapping[str, Any]) -> RunnableConfig:
+        """Return the configuration with what the caller wants of the graph inside."""
         given: RunnableConfig = config or {}
+        configurable = {**given.get("configurable", {})}
+        if stops:
+            configurable[STOPS] = dict(stops)
         limit = given.get("recursion_limit") or (self.config or {}).get("recursion_limit")
         if limit is None:
-            return given
-        configurable = {**given.get("configurable", {}), LIMIT: limit}
+            return {**given, "configurable": configurable}
+        configurable[LIMIT] = limit
         return {**given, "configurable": configurable, "recursion_limit": PARENT_STEPS}
 
     def _asked(self, config: RunnableConfig | None, options: dict[str, Any]) -> "_Asked":
@@ -107,17 +114,19 @@ class GuardedGraph(CompiledStateGraph[Any, Any, Any, Any]):
             return _Asked(options=options, nested=True)
         several = not isinstance(modes, str)
         outputs = options.get("output_keys")
-        keys = self.output_channels if outputs is None else outputs
+        keys = self.guarded.stream_channels_asis if outputs is None else outputs
         return _Asked(
+            stops={name: options[name] for name in STOP_OPTIONS if options.get(name)},
             options={
-                **options,
+                **{name: value for name, value in options.items() if name not in STOP_OPTIONS},
                 "stream_mode": list(cast("Sequence[str]", modes)) if several else [modes],
                 "subgraphs": True,
             },
             several=several,
             subgraphs=bool(options.get("subgraphs")),
             second=options.get("version") == "v2",
-            keys=frozenset([keys] if isinstance(keys, str) else keys),
+            keys=frozenset([keys] if isinstance(keys, str) else keys)
+            | ({OUTCOME} if outputs is None else set[str]()),
         )
 
 
@@ -127,6 +136,8 @@ class _Asked:
 
     options: dict[str, Any]
     """What LangGraph is asked for instead."""
+    stops: dict[str, Any] = field(default_factory=dict[str, Any])
+    """The nodes to stop before and after, which are nodes of the graph inside."""
     nested: bool = False
     """True inside another graph, which takes the streams itself."""
     several: bool = False
@@ -164,7 +175,7 @@ class _Asked:
             case "values":
                 paused = self.second and part.get("interrupts")
                 ended = OUTCOME not in self.keys or payload.get(OUTCOME) is not None
-                return payload if paused or ended else None
+                return _public(payload) if paused or ended else None
             case "tasks" | "checkpoints" | "debug":
                 return None
             case _:
