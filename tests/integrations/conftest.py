@@ -17,11 +17,12 @@ from guardrails.engine import Guard
 from guardrails.integrations.drive import drive
 from guardrails.integrations.langchain import GuardrailMiddleware
 from guardrails.integrations.langgraph import guard
+from guardrails.integrations.replies import is_closing, outcome_state
 from guardrails.policy.models import Budgets, Settings
 from guardrails.testing.gates import ScriptedGate
 from guardrails.testing.recorder import Recorder
 
-Adapter = Literal["middleware", "graph", "drive", "drive+middleware"]
+Adapter = Literal["middleware", "graph", "graph+middleware", "drive", "drive+middleware"]
 Build = Callable[[list[Any]], Any]
 """Builds the agent, given the middleware to put into it if it takes any."""
 
@@ -33,7 +34,9 @@ SMALL = Settings(budgets=Budgets(steps=12, tool_calls=40, refusals=2, unknown_re
 class Ended:
     """How a run came out, seen from its caller and from its trace."""
 
+    adapter: Adapter
     state: dict[str, Any] = field(default_factory=dict[str, Any])
+    """What the caller got back; of a driven run the graph's state, with the result's outcome."""
     raised: BaseException | None = None
     records: Recorder = field(default_factory=Recorder)
     gate: ScriptedGate
@@ -61,15 +64,28 @@ class Ended:
         """Everything that stands in the messages at the end."""
         return "\n".join(str(m.content) for m in self.state.get("messages", []))
 
-    def check(self) -> None:
-        """Check what holds for every run: one typed end, accepted only on a passing report."""
-        reports = [e.fact.report for e in self.records.events if isinstance(e.fact, GateReported)]
+    def check(self, *, raises: type[BaseException] | None = None) -> None:
+        """Check what holds for every run: one typed end, accepted only on a passing report.
+
+        Args:
+            raises: What leaves an agent that has nothing but the middleware around it. The other
+                adapters let no exception of the agent out.
+        """
         assert len(self.records.ended) == 1, [str(e.fact) for e in self.records.events][-2:]
+        (ended,) = self.records.ended
+        assert {event.run for event in self.records.events} == {ended.run}
+        reports = [e.fact.report for e in self.records.events if isinstance(e.fact, GateReported)]
         if self.outcome.accepted:
-            assert reports
             assert reports[-1].verdict is GateVerdict.PASS
-        if self.raised is None:
-            assert self.state["guardrails_outcome"]["outcome"] == self.outcome
+        if raises is not None and self.adapter == "middleware":
+            assert isinstance(self.raised, raises)
+            return
+        assert self.raised is None, repr(self.raised)
+        assert self.state["guardrails_outcome"]["outcome"] == ended.outcome
+        assert self.state["guardrails_outcome"]["run"] == ended.run
+        messages = self.state.get("messages")
+        if messages and not ended.outcome.accepted and not self.adapter.startswith("drive"):
+            assert is_closing(messages[-1]), "the last word is a claim that nobody confirmed"
 
 
 @dataclass(kw_only=True)
@@ -84,6 +100,7 @@ class Play:
         build: Build,
         *played: GateVerdict | GateReport | Exception,
         inputs: Mapping[str, Any] | None = None,
+        turns: int = 1,
         config: Mapping[str, Any] | None = None,
         answers: Sequence[Any] = (),
         settings: Settings = SMALL,
@@ -96,6 +113,7 @@ class Play:
             build: Builds it.
             played: What the gate says, in order.
             inputs: Its input; a task in `messages` when left out.
+            turns: How often the agent is called with it, on one thread.
             config: LangGraph's configuration.
             answers: What interrupts are answered with; without one a question stays open.
             settings: The policy.
@@ -109,45 +127,25 @@ class Play:
             hooks=[records],
             incident=Incident(task="checkout is down", goal=goal, namespaces=("shop",)),
         )
-        ended = Ended(records=records, gate=gate, guard=using)
+        ended = Ended(adapter=self.adapter, records=records, gate=gate, guard=using)
         given = inputs if inputs is not None else {"messages": [("user", "checkout is down")]}
+        settled = {"configurable": {"thread_id": "thread"}, **(config or {})}
+        agent = build([GuardrailMiddleware(using=using)] if "middleware" in self.adapter else [])
+        if self.adapter.startswith("graph"):
+            agent = guard(agent, using=using, **options)
         try:
-            ended.state = self._run(build, given, using, dict(config or {}), answers, options)
+            for _ in range(turns):
+                if self.adapter.startswith("drive"):
+                    ended.state = _driven(agent, given, using, settled, list(answers), options)
+                else:
+                    ended.state = self._invoked(agent, given, settled, list(answers))
         except Exception as error:  # noqa: BLE001  # what comes out of an adapter is looked at
             ended.raised = error
         return ended
 
-    def _run(
-        self,
-        build: Build,
-        given: Mapping[str, Any],
-        using: Guard,
-        config: dict[str, Any],
-        answers: Sequence[Any],
-        options: dict[str, Any],
-    ) -> dict[str, Any]:
-        inside = [GuardrailMiddleware(using=using)] if "middleware" in self.adapter else []
-        agent = build(inside)
-        left = list(answers)
-        if self.adapter.startswith("drive"):
-
-            def answer(asked: tuple[Any, ...]) -> Any:
-                assert asked
-                return left.pop(0) if left else None
-
-            driven = asyncio.run(
-                drive(agent, given, using=using, config=config, answer=answer, **options)
-            )
-            outcome = {"outcome": driven.result.outcome}
-            return {**driven.state, "guardrails_outcome": outcome}
-        if self.adapter == "graph":
-            agent = guard(agent, using=using, **options)
-        return self._invoke(agent, given, config, left)
-
-    def _invoke(
+    def _invoked(
         self, agent: Any, given: Any, config: dict[str, Any], left: list[Any]
     ) -> dict[str, Any]:
-        config.setdefault("configurable", {"thread_id": "thread"})
         while True:
             if self.asynchronous:
                 state = asyncio.run(agent.ainvoke(given, config))
@@ -158,15 +156,36 @@ class Play:
             given = Command(resume=left.pop(0))
 
 
+def _driven(
+    agent: Any,
+    given: Any,
+    using: Guard,
+    config: dict[str, Any],
+    left: list[Any],
+    options: dict[str, Any],
+) -> dict[str, Any]:
+    def answer(asked: tuple[Any, ...]) -> Any:
+        assert asked
+        return left.pop(0) if left else None
+
+    driven = asyncio.run(drive(agent, given, using=using, config=config, answer=answer, **options))
+    return {**driven.state, "guardrails_outcome": outcome_state(driven.result)}
+
+
+ADAPTERS: tuple[Adapter, ...] = (
+    "middleware",
+    "graph",
+    "graph+middleware",
+    "drive",
+    "drive+middleware",
+)
 EVERY: list[tuple[Adapter, bool]] = [
-    ("middleware", False),
-    ("middleware", True),
-    ("graph", False),
-    ("graph", True),
-    ("drive", True),
-    ("drive+middleware", True),
+    (a, asynchronous) for a in ADAPTERS for asynchronous in (False, True)
 ]
-"""Every adapter, synchronous and asynchronous; the outer loop is asynchronous only."""
+"""Every adapter, synchronous and asynchronous.
+
+The outer loop itself is asynchronous only; what differs there is the code of the agent's tools.
+"""
 
 
 @pytest.fixture(params=EVERY, ids=lambda p: f"{p[0]}-{'async' if p[1] else 'sync'}")
