@@ -127,11 +127,11 @@ def _check_kind(graph: object) -> None:
             raise UsageError("the graph is not compiled: pass graph.compile()")
         case Pregel():
             raise UsageError(
-                f"{graph.get_name()!r} is no StateGraph (an @entrypoint keeps its state to "
-                f"itself): call it from a node of a StateGraph, and pass that one compiled"
+                "the graph is no StateGraph (an @entrypoint keeps its state to itself): call it "
+                "from a node of a StateGraph, and pass that one compiled"
             )
         case _:
-            raise UsageError(f"the guard takes a compiled StateGraph, not a {type(graph).__name__}")
+            raise UsageError(f"the guard takes a compiled StateGraph, not {type(graph).__name__!r}")
 
 
 def _subgraphs(graph: Graph) -> list[Graph]:
