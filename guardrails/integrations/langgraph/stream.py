@@ -15,10 +15,13 @@ from dataclasses import dataclass, field
 from typing import Any, Self, cast
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import Command, StateSnapshot
 
+from guardrails.errors import UsageError
 from guardrails.integrations.claiming import OnRefusal, ReadClaim
-from guardrails.integrations.langgraph.nodes import AGENT, BEGIN, LIMIT, PRIVATE, STOPS
+from guardrails.integrations.langgraph.nodes import AGENT, BEGIN, LIMIT, PRIVATE, RUN, STOPS
 from guardrails.integrations.langgraph.shape import OUTCOME, Graph
 
 PARENT_STEPS = 1_000
@@ -68,8 +71,14 @@ class GuardedGraph(CompiledStateGraph[Any, Any, Any, Any]):
         config: RunnableConfig | None = None,
         **options: Any,  # noqa: ANN401  # as above
     ) -> Iterator[Any]:
-        """Stream a run, as the graph inside would."""
+        """Stream a run, as the graph inside would.
+
+        Raises:
+            UsageError: It is told to resume a thread that the unguarded graph began.
+        """
         asked = self._asked(config, options)
+        if config is not None and self._resumes(input, nested=asked.nested):
+            _check_begun(self.get_state(config))
         parts = super().stream(input, self._told(config, asked.stops), **asked.options)
         if asked.nested:
             yield from parts
@@ -84,8 +93,14 @@ class GuardedGraph(CompiledStateGraph[Any, Any, Any, Any]):
         config: RunnableConfig | None = None,
         **options: Any,  # noqa: ANN401  # as above
     ) -> AsyncIterator[Any]:
-        """Stream a run, as the graph inside would."""
+        """Stream a run, as the graph inside would.
+
+        Raises:
+            UsageError: As `stream`.
+        """
         asked = self._asked(config, options)
+        if config is not None and self._resumes(input, nested=asked.nested):
+            _check_begun(await self.aget_state(config))
         parts = super().astream(input, self._told(config, asked.stops), **asked.options)
         async with aclosing(cast("Any", parts)):
             async for part in parts:
@@ -94,6 +109,11 @@ class GuardedGraph(CompiledStateGraph[Any, Any, Any, Any]):
                     continue
                 for shown in asked.shown(part):
                     yield shown
+
+    def _resumes(self, given: object, *, nested: bool) -> bool:
+        """Tell whether the caller goes on with a thread instead of giving it something new."""
+        remembers = isinstance(self.checkpointer, BaseCheckpointSaver)
+        return remembers and not nested and (given is None or isinstance(given, Command))
 
     def _told(self, config: RunnableConfig | None, stops: Mapping[str, Any]) -> RunnableConfig:
         """Return the configuration with what the caller wants of the graph inside."""
@@ -190,6 +210,16 @@ class _Asked:
                 return {key: value for key, value in values.items() if key in self.keys}
             case _:
                 return payload
+
+
+def _check_begun(state: StateSnapshot) -> None:
+    values = cast("Mapping[str, Any]", state.values)
+    if values and RUN not in values:
+        raise UsageError(
+            "this thread was begun by the graph without its guard, whose place in it a guarded "
+            "graph cannot take up: let the unguarded graph finish it, or give the guarded one a "
+            "new input or another thread"
+        )
 
 
 def _inside(place: tuple[str, ...]) -> tuple[str, ...] | None:

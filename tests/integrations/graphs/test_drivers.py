@@ -11,7 +11,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.func import entrypoint
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.graph.message import add_messages
-from langgraph.types import interrupt
+from langgraph.types import Command, interrupt
 
 from guardrails.core.decisions import Reason
 from guardrails.core.events import EndRequested
@@ -134,6 +134,32 @@ def test_a_driver_that_tries_again_gets_a_run_for_each_try(play_graph: Any) -> N
     )
     assert [e.reason for e in ended.records.ended] == [Reason.GAVE_UP, Reason.GATE_PASSED]
     assert len({e.run for e in ended.records.ended}) == 2
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_thread_from_before_the_guard_is_not_taken_up(*, asynchronous: bool) -> None:
+    """1.3(4): resuming it would end without a verdict, so it is refused; a new input is judged."""
+
+    @tool
+    def ask(question: str) -> str:
+        """Ask a person."""
+        return str(interrupt(question))
+
+    script = [turn(calls=[call("ask", question="may I?")]), DONE]
+    bare = create_agent(ScriptedModel(turns=script), [ask], checkpointer=InMemorySaver())
+    bare.invoke(TASK, THREAD)
+    using, records = guarded_by(PASS)
+    graph = guard(bare, using=using)
+
+    def run(given: Any) -> Any:
+        if asynchronous:
+            return asyncio.run(graph.ainvoke(given, THREAD))
+        return graph.invoke(given, THREAD)
+
+    with pytest.raises(UsageError, match="begun by the graph without its guard"):
+        run(Command(resume="yes"))
+    assert records.events == []
+    assert run({"messages": [("user", "go on")]})["guardrails_outcome"]["outcome"] == "resolved"
 
 
 class Reported(MessagesState):
