@@ -39,8 +39,9 @@ OnUpdate = Callable[[tuple[str, ...], str, Any], None]
 """Told of every part of the graph's streams: place, mode (`updates` or `values`), payload."""
 
 Answer = Callable[[tuple[Any, ...]], Any]
-"""Answers an interrupt: given its payloads, returns (or is awaited for) the value to resume with,
-or None when nobody can answer."""
+"""Answers an interrupt: given its payload, returns (or is awaited for) the value to resume with, or
+None when nobody can answer. Questions that stand open at once are asked one after the other; for
+nodes marked to stop at there is one payload, their names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,8 +124,8 @@ class _Pause:
 
     payloads: tuple[Any, ...]
     question: str
-    dynamic: bool
-    """True for `interrupt()`, which takes an answer; false for a node marked to stop at."""
+    ids: tuple[str, ...] = ()
+    """Ids of the interrupts, which take an answer each; none for a node marked to stop at."""
 
 
 CLOCK_MARGIN = 0.05
@@ -195,6 +196,7 @@ class _Drive:
             session=self.session,
             adapter=ADAPTER,
             before=self.begun,
+            newest=self.state,
             on_part=self.on_update,
             notes_cancellation=False,
         )
@@ -212,7 +214,7 @@ class _Drive:
             # Any step shows the engine that its clock has run out.
             self.session.observe(NodeRan(node="", turn=True))
             done.exit.way = Way.HALTED
-        self.state = done.after or self.state
+        self.state = done.after
         return done
 
     def _seconds_left(self) -> float | None:
@@ -229,21 +231,25 @@ class _Drive:
             return None
         payloads = tuple(cast("object", one.value) for one in snapshot.interrupts)
         if payloads:
-            return _Pause(payloads=payloads, question=question_in(payloads), dynamic=True)
+            ids = tuple(one.id for one in snapshot.interrupts)
+            return _Pause(payloads=payloads, question=question_in(payloads), ids=ids)
         nodes = ", ".join(snapshot.next)
-        return _Pause(payloads=(nodes,), question=f"continue at {nodes}?", dynamic=False)
+        return _Pause(payloads=(nodes,), question=f"continue at {nodes}?")
 
     async def _resumed(self, pause: _Pause) -> tuple[Any, tuple[Any, ...]]:
         """Ask, and go on with the answer; without one the run needs a person and ends."""
         self.session.observe(RunPaused(reason=PauseReason.INTERRUPT, detail=pause.question))
-        said: object = None if self.answer is None else self.answer(pause.payloads)
-        if inspect.isawaitable(said):
-            said = await cast("Awaitable[object]", said)
-        if said is not None:
-            return (Command(resume=said) if pause.dynamic else None), ()
+        said = [await self._said(payload) for payload in pause.payloads]
+        if None not in said:
+            resume = dict(zip(pause.ids, said, strict=True)) if pause.ids else None
+            return (None if resume is None else Command(resume=resume)), ()
         detail = f"the agent asks, and nobody is there to answer: {pause.question}"
         await self.guard.settle(self.session, EndRequested(exit=ExitKind.HANDOFF, detail=detail))
         return None, pause.payloads
+
+    async def _said(self, payload: object) -> object:
+        said: object = None if self.answer is None else self.answer((payload,))
+        return await cast("Awaitable[object]", said) if inspect.isawaitable(said) else said
 
     @staticmethod
     def _entering(again: Reentry) -> dict[str, Any]:

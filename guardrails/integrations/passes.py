@@ -75,6 +75,7 @@ class Pass:
         session: The run.
         adapter: Which adapter owns the run.
         before: The state that the agent began with; None for the first that the pass shows.
+        newest: The newest state that is known without the pass.
         on_part: Told of every part of the streams.
         notes_cancellation: Whether a cancellation is recorded here, or by whoever stands around.
     """
@@ -85,6 +86,7 @@ class Pass:
     session: Session
     adapter: str
     before: dict[str, Any] | None = None
+    newest: dict[str, Any] = field(default_factory=dict[str, Any])
     on_part: OnPart | None = None
     notes_cancellation: bool = True
     exit: Exit = field(default_factory=Exit)
@@ -104,8 +106,8 @@ class Pass:
 
     @property
     def after(self) -> dict[str, Any]:
-        """The newest state that was seen; what the agent began with if there was none."""
-        return self.reader.values or self.begun
+        """The newest state that was seen; what was known before if there was none."""
+        return self.reader.values or self.newest or self.begun
 
     @property
     def passed(self) -> Passed:

@@ -80,6 +80,34 @@ async def test_an_answer_resumes_the_run(asynchronous: bool) -> None:  # noqa: F
     assert "told: yes" in [m.content for m in driven.state["messages"]]
 
 
+async def test_questions_that_stand_open_at_once_are_asked_one_by_one() -> None:
+    """Two calls that ask at once ended the run `aborted`: LangGraph wants answers by id."""
+    both = [call("ask", question="restart checkout?"), call("ask", question="and cart?")]
+    model = ScriptedModel(turns=[turn(calls=both), turn("done")])
+    using, _ = guarded_by(PASS)
+    asked: list[Any] = []
+
+    def answer(payloads: tuple[Any, ...]) -> str:
+        asked.append(payloads)
+        return f"yes to {payloads[0]}"
+
+    driven = await drive(create_agent(model, [ask]), TASK, using=using, answer=answer)
+    assert driven.result.outcome is Outcome.RESOLVED
+    assert asked == [("restart checkout?",), ("and cart?",)]
+    assert [m.content for m in driven.state["messages"]][2:4] == [
+        "told: yes to restart checkout?",
+        "told: yes to and cart?",
+    ]
+
+
+async def test_a_run_that_breaks_after_a_question_keeps_what_was_seen_before() -> None:
+    """The state of the result is the newest one, not the one before the question."""
+    using, _ = guarded_by(PASS)
+    driven = await drive(asking(RuntimeError("down")), TASK, using=using, answer=lambda _: "yes")
+    assert driven.result.outcome is Outcome.ABORTED
+    assert [m.type for m in driven.state["messages"]] == ["human", "ai", "tool"]
+
+
 async def test_a_node_marked_to_stop_at_is_a_question_too() -> None:
     """`interrupt_before` pauses the run; an answer lets it go on."""
     model = ScriptedModel(turns=[turn("done")])

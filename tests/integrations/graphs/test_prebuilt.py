@@ -1,9 +1,12 @@
 """Agents made by others' libraries, for real: deepagents and langgraph-supervisor."""
 
+import asyncio
 import operator
 import warnings
+from collections.abc import Sequence
 from typing import Annotated, Any
 
+import pytest
 from deepagents import create_deep_agent
 from langchain.agents import create_agent
 from langchain.agents.middleware import ModelCallLimitMiddleware
@@ -19,7 +22,11 @@ from guardrails.core.decisions import Reason
 from guardrails.core.events import EndRequested, ExitKind, ModelReplied, ToolRequested
 from guardrails.core.evidence import GateVerdict
 from guardrails.core.outcome import Outcome
+from guardrails.engine import Guard
+from guardrails.integrations.langchain import GuardrailMiddleware
 from guardrails.policy.models import EffectRules, Settings
+from guardrails.testing.gates import ScriptedGate
+from guardrails.testing.recorder import Recorder
 from guardrails.testing.scripted import ScriptedModel, call, turn
 
 PASS, FAIL = GateVerdict.PASS, GateVerdict.FAIL
@@ -35,11 +42,12 @@ MEND = turn("mending", calls=[call("kubectl", command="kubectl rollout restart d
 DONE = turn("It is fixed.")
 
 
-def deep(main: ScriptedModel, sub: ScriptedModel) -> Any:
+def deep(main: ScriptedModel, sub: ScriptedModel, *, middleware: Sequence[Any] = ()) -> Any:
     """Build a deep agent with one sub-agent."""
     return create_deep_agent(
         model=main,
         tools=[kubectl],
+        middleware=middleware,
         subagents=[
             {
                 "name": "sre",
@@ -71,6 +79,27 @@ def test_sub_agents_of_deepagents_are_seen(play_graph: Any) -> None:
     assert ended.facts.count("ToolReturned") == 4
     replied = [e.agent for e in ended.records.events if isinstance(e.fact, ModelReplied)]
     assert "sre" in replied
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_the_middleware_alone_sees_a_deep_agent_and_not_its_sub_agents(
+    *, asynchronous: bool
+) -> None:
+    """B24: no middleware reaches a sub-agent; its work is one `task` call, the end is judged."""
+    main = ScriptedModel(turns=[turn(calls=[task("fix")]), DONE, DONE])
+    sub = ScriptedModel(turns=[MEND, turn("mended")])
+    records = Recorder()
+    using = Guard(gate=ScriptedGate(FAIL, PASS), hooks=[records])
+    agent = deep(main, sub, middleware=[GuardrailMiddleware(using=using)])
+    given: Any = {"messages": [("user", "checkout is down")]}
+    config: Any = {"configurable": {"thread_id": "t"}}
+    found = (
+        asyncio.run(agent.ainvoke(given, config)) if asynchronous else agent.invoke(given, config)
+    )
+    assert found["guardrails_outcome"]["outcome"] == "resolved"
+    assert [(e.outcome, e.refusals) for e in records.ended] == [(Outcome.RESOLVED, 1)]
+    calls = [e.fact.tool for e in records.events if isinstance(e.fact, ToolRequested)]
+    assert calls == ["task"]
 
 
 def test_a_write_inside_a_sub_agent_is_blocked_and_the_agent_goes_on(play_graph: Any) -> None:
