@@ -117,6 +117,8 @@ class SimCluster:
     # Starting and stopping
 
     def __enter__(self) -> Self:
+        if self._thread is not None:
+            raise RuntimeError("SimCluster is running already: enter it once, or build another")
         self._thread = ServerThread()
         handlers: dict[Part, Handler] = {
             "kubernetes": ApiServer(self.registry, users=self.users, faults=self.faults),
@@ -144,8 +146,12 @@ class SimCluster:
             for server in self._servers.values():
                 thread.call(server.stop())
             thread.close()
-        if ticker is not None and ticker.error is not None and error is None:
+        if ticker is None or ticker.error is None:
+            return
+        if error is None:
             raise ticker.error
+        # What the block raised is most likely a wait for a cluster that no longer moved.
+        error.add_note(f"the simulated cluster had stopped: {ticker.error!r}")
 
     def _server(self, part: Part) -> tuple[ServerThread, HttpServer]:
         if self._thread is None:
@@ -157,6 +163,8 @@ class SimCluster:
     def stop(self, part: Part) -> None:
         """Make one server unreachable: its port refuses, its open requests are cut."""
         thread, server = self._server(part)
+        if not server.running:
+            return
         thread.call(server.stop())
         with self.store.lock:
             if part == "prometheus":
@@ -165,12 +173,18 @@ class SimCluster:
                 self._alertmanager.restart()
 
     def start(self, part: Part) -> None:
-        """Bring a stopped server back on the same port."""
+        """Bring a stopped server back on the same port; one that runs is left alone.
+
+        Raises:
+            OSError: If another process took the port meanwhile.
+        """
         thread, server = self._server(part)
-        with self.store.lock:
-            if part == "prometheus":
-                self._prometheus.resume()
+        if server.running:
+            return
         thread.call(server.start())
+        if part == "prometheus":
+            with self.store.lock:
+                self._prometheus.resume()
 
     def restart_prometheus(self) -> None:
         """Restart Prometheus: samples stay, the state of alerts is lost, the start time is new."""

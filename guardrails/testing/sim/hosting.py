@@ -11,6 +11,17 @@ _PATIENCE = 10.0
 """Seconds to wait for the server thread to start or stop something; it takes milliseconds."""
 
 
+async def _wind_up() -> None:
+    """Let connections that were accepted last see that it is over; cancel what goes on anyway."""
+    await asyncio.sleep(0)
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    # Aborted transports close their sockets in the loop's next turn.
+    await asyncio.sleep(0)
+
+
 class ServerThread:
     """An event loop in a daemon thread."""
 
@@ -22,6 +33,7 @@ class ServerThread:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
+        self._loop.run_until_complete(_wind_up())
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
 

@@ -7,9 +7,10 @@ reset, a body cut short and a server that dies at once with its open watches can
 import asyncio
 import contextlib
 import gzip
+import logging
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from email.utils import format_datetime
 from http import HTTPStatus
@@ -23,6 +24,9 @@ from guardrails.core.clock import Clock
 GZIP_FLOOR = 128 * 1024
 """The API server compresses answers above this many bytes, for clients that accept it."""
 _READ = 65_536
+_TURNS_TO_CONNECT = 3
+"""Turns of asyncio's loop from accepting a connection to the first step of its task."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +56,7 @@ class Response:
     body: bytes = b""
     content_type: str = "application/json"
     headers: dict[str, str] = field(default_factory=dict[str, str])
-    stream: AsyncIterator[bytes] | None = None
+    stream: AsyncGenerator[bytes] | None = None
     sent_bytes: int | None = None
     """Send only so many bytes of the body that Content-Length promises, then hang up."""
     reset: bool = False
@@ -107,16 +111,26 @@ class HttpServer:
         server, self._server = self._server, None
         if server is None:
             return
+        # Before Python 3.12 closing a server loses a connection that is being accepted, and leaks
+        # its socket (gh-109564): accept no more, and let what was accepted reach `_connected`.
+        for listener in server.sockets:
+            asyncio.get_running_loop().remove_reader(listener)
+        for _ in range(_TURNS_TO_CONNECT):
+            await asyncio.sleep(0)
         server.close()
-        for task, writer in tuple(self._connections.items()):
-            writer.transport.abort()
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        while self._connections:
+            for task, writer in tuple(self._connections.items()):
+                writer.transport.abort()
+                task.cancel()
+            await asyncio.gather(*self._connections, return_exceptions=True)
         await server.wait_closed()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
+        if self._server is None:
+            writer.transport.abort()
+            return
         self._connections[task] = writer
         try:
             await _Connection(reader, writer, clock=self._clock).serve(self._handler)
@@ -143,7 +157,7 @@ class _Connection:
 
     async def serve(self, handler: Handler) -> None:
         while (request := await self._read()) is not None:
-            response = await handler(request)
+            response = await _handled(handler, request)
             if response.reset:
                 self._reset()
                 return
@@ -210,7 +224,7 @@ class _Connection:
             await self._send(h11.Data(data=response.body))
         await self._send(h11.EndOfMessage())
 
-    async def _stream(self, chunks: AsyncIterator[bytes]) -> None:
+    async def _stream(self, chunks: AsyncGenerator[bytes]) -> None:
         """Send chunks until they end or the client hangs up."""
         gone = asyncio.ensure_future(self._reader.read(_READ))
         step: asyncio.Future[bytes | None] | None = None
@@ -230,6 +244,8 @@ class _Connection:
                     task.cancel()
                     with contextlib.suppress(asyncio.CancelledError, ConnectionError):
                         await task
+            # A watch that is left at a yield stops listening only when it is closed.
+            await chunks.aclose()
 
     def _reset(self) -> None:
         # SO_LINGER with zero seconds makes close send RST rather than FIN.
@@ -237,6 +253,18 @@ class _Connection:
         if sock is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
+
+
+async def _handled(handler: Handler, request: Request) -> Response:
+    """The handler's answer; one that breaks costs its request a 500, not the connection."""
+    try:
+        return await handler(request)
+    except Exception:  # noqa: BLE001  # logged with its trace and answered
+        _log.exception("%s %s broke the simulated server", request.method, request.path)
+        status = HTTPStatus.INTERNAL_SERVER_ERROR
+        return text_response(
+            "This request broke the simulated server; see its log.\n", status=status
+        )
 
 
 def _compressed(request: Request, response: Response) -> Response:

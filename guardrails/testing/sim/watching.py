@@ -5,7 +5,7 @@ ADDED and DELETED, bookmarks when asked, `timeoutSeconds`, and an ERROR event wi
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -65,7 +65,7 @@ def _translate(query: WatchQuery, change: Change) -> bytes | None:
     return None
 
 
-async def watch(store: Store, query: WatchQuery) -> AsyncIterator[bytes]:
+async def watch(store: Store, query: WatchQuery) -> AsyncGenerator[bytes]:
     """Yield the watch's lines until it times out."""
     loop = asyncio.get_running_loop()
     woken = asyncio.Event()
