@@ -43,7 +43,16 @@ def parse_matcher(text: str) -> Matcher:
     if found is None:
         raise AlertmanagerError(f"bad matcher format: {text}")
     operators: dict[str, Operator] = {"=": "=", "!=": "!=", "=~": "=~", "!~": "!~"}
-    return Matcher(name=found[1], operator=operators[found[2]], value=found[3])
+    return _sound(Matcher(name=found[1], operator=operators[found[2]], value=found[3]))
+
+
+def _sound(matcher: Matcher) -> Matcher:
+    try:
+        re.compile(matcher.value)
+    except re.error as error:
+        if "~" in matcher.operator:
+            raise AlertmanagerError(f"error parsing regexp: {error}: {matcher.value}") from None
+    return matcher
 
 
 @dataclass(slots=True, kw_only=True)
@@ -244,6 +253,8 @@ class Alertmanager:
         matchers: list[Obj] = parts(asked, "matchers")
         if not matchers:
             raise AlertmanagerError("silence invalid: at least one matcher required")
+        for one in matchers:
+            _sound(_silence_matcher(one))
         starts, ends = to_seconds(asked["startsAt"]), to_seconds(asked["endsAt"])
         at = self.now()
         if ends <= starts:

@@ -1,7 +1,6 @@
 """Alertmanager's API v2 over the simulated server."""
 
 from http import HTTPStatus
-from typing import cast
 
 import msgspec
 
@@ -14,6 +13,30 @@ from guardrails.testing.sim.faults import Facts, Faults
 from guardrails.testing.sim.http import Request, Response, json_response, text_response
 from guardrails.testing.sim.kinds import Obj
 from guardrails.testing.sim.stamps import to_text
+
+
+class _PostedAlert(msgspec.Struct):
+    labels: dict[str, str]
+    annotations: dict[str, str] = {}
+    startsAt: str | None = None  # noqa: N815  # the API's name
+    endsAt: str | None = None  # noqa: N815  # the API's name
+    generatorURL: str = ""  # noqa: N815  # the API's name
+
+
+class _PostedMatcher(msgspec.Struct):
+    name: str
+    value: str
+    isRegex: bool  # noqa: N815  # the API's name
+    isEqual: bool = True  # noqa: N815  # the API's name
+
+
+class _PostedSilence(msgspec.Struct):
+    matchers: list[_PostedMatcher]
+    startsAt: str  # noqa: N815  # the API's name
+    endsAt: str  # noqa: N815  # the API's name
+    createdBy: str  # noqa: N815  # the API's name
+    comment: str
+    id: str | None = None
 
 
 class AlertmanagerApi:
@@ -33,7 +56,7 @@ class AlertmanagerApi:
                     return self._answer(request)
             except AlertmanagerError as error:
                 return json_response(str(error), status=HTTPStatus.BAD_REQUEST)
-            except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
+            except (msgspec.DecodeError, ValueError) as error:
                 body = {"code": 400, "message": f"parsing body failed: {error}"}
                 return json_response(body, status=HTTPStatus.BAD_REQUEST)
 
@@ -47,15 +70,17 @@ class AlertmanagerApi:
             case "GET", ["alerts"]:
                 return json_response(self._alerts(request))
             case "POST", ["alerts"]:
-                self._alertmanager.receive(cast("list[Obj]", msgspec.json.decode(request.body)))
+                posted = msgspec.json.decode(request.body, type=list[_PostedAlert])
+                self._alertmanager.receive(msgspec.to_builtins(posted))
                 return Response()
             case "GET", ["alerts", "groups"]:
                 return json_response(self._groups(request))
             case "GET", ["silences"]:
                 return json_response(self._silences(request))
             case "POST", ["silences"]:
-                asked = cast("Obj", msgspec.json.decode(request.body))
-                return json_response({"silenceID": self._alertmanager.silence(asked)})
+                asked = msgspec.json.decode(request.body, type=_PostedSilence)
+                name = self._alertmanager.silence(msgspec.to_builtins(asked))
+                return json_response({"silenceID": name})
             case (("GET" | "DELETE"), ["silence", name]):
                 return self._silence(request.method, name)
             case "GET", ["status"]:

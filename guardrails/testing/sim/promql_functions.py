@@ -200,10 +200,14 @@ def _label_replace(
     vector: Vector, target: str, replacement: str, source: str, pattern: str
 ) -> Vector:
     template = re.sub(r"\$(\d+)", r"\\\1", replacement)
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        raise PromqlError(f"invalid regular expression in label_replace(): {pattern}") from error
     found: Vector = []
     for one in vector:
         labels = dict(one.labels)
-        match = re.fullmatch(pattern, labels.get(source, ""))
+        match = expression.fullmatch(labels.get(source, ""))
         if match is not None:
             value = match.expand(template)
             if value:
