@@ -7,7 +7,6 @@ import base64
 from collections import OrderedDict
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import cast
 
 import msgspec
 
@@ -23,6 +22,7 @@ from guardrails.testing.sim.requests import (
     decode_object,
     facts_of,
     media_type,
+    number,
     parse_target,
     unwrap_token,
 )
@@ -204,10 +204,10 @@ class ApiServer:
 
     def _page(self, kind: Kind, target: Target, request: Request) -> tuple[list[Obj], Obj]:
         token = request.param("continue")
-        limit = int(request.param("limit") or 0)
+        limit = number(request, "limit")
         if token:
+            version = _version_of(token)
             objects = self._store.page(token)
-            version = base64.b64decode(token).decode().split(":")[0]
         else:
             self._check_version(request)
             selects = self._selects(kind, request)
@@ -247,7 +247,7 @@ class ApiServer:
         selects = self._selects(kind, request)
         if target.name:
             selects = _only(target.name, selects)
-        timeout = request.param("timeoutSeconds")
+        timeout = number(request, "timeoutSeconds")
         since = request.param("resourceVersion")
         if since and not since.isdigit():
             raise bad_request(f"invalid resource version {since!r}: it must be a number")
@@ -258,7 +258,7 @@ class ApiServer:
             since=since,
             bookmarks=request.flag("allowWatchBookmarks"),
             initial_events=request.flag("sendInitialEvents"),
-            timeout=float(timeout) if timeout else None,
+            timeout=float(timeout) or None,
             render=self._render(kind, request),
         )
         return Response(stream=watch(self._store, query))
@@ -303,15 +303,17 @@ class ApiServer:
         return json_response(self._render(kind, request)(done), status=status)
 
     def _options(self, request: Request) -> DeleteOptions:
-        body = cast("Obj", decode_body(request)) if request.body else {}
-        grace = body.get("gracePeriodSeconds", request.param("gracePeriodSeconds") or None)
+        body = decode_object(request) if request.body else {}
+        grace = body.get("gracePeriodSeconds")
+        if grace is None and request.param("gracePeriodSeconds"):
+            grace = number(request, "gracePeriodSeconds")
         wanted: Obj = part(body, "preconditions")
         policy = body.get("propagationPolicy") or request.param("propagationPolicy")
         if body.get("orphanDependents"):
             policy = "Orphan"
         return DeleteOptions(
             propagation=policy or "Background",
-            grace_seconds=None if grace is None else int(grace),
+            grace_seconds=grace,
             uid=wanted.get("uid"),
             resource_version=wanted.get("resourceVersion"),
         )
@@ -349,6 +351,15 @@ class ApiServer:
                         kind, meta["name"], namespace=meta.get("namespace", ""), options=options
                     )
         return self._list(kind, target, request)
+
+
+def _version_of(token: str) -> str:
+    """The resourceVersion that a continue token goes on with."""
+    try:
+        version, _, _ = base64.b64decode(token, validate=True).decode().partition(":")
+        return str(int(version))
+    except ValueError:
+        raise bad_request("continue key is not valid: it was not issued by this server") from None
 
 
 def _only(name: str, selects: Callable[[Obj], bool]) -> Callable[[Obj], bool]:

@@ -4,7 +4,7 @@ from guardrails.testing.sim.controllers.symptoms import diagnose, listening_port
 from guardrails.testing.sim.http import Request
 from guardrails.testing.sim.kinds import Obj, part, parts
 from guardrails.testing.sim.registry import Registry
-from guardrails.testing.sim.requests import Target
+from guardrails.testing.sim.requests import Target, number
 from guardrails.testing.sim.status import bad_request
 
 
@@ -66,7 +66,7 @@ def read(registry: Registry, target: Target, request: Request) -> str:
             f'previous terminated container "{container["name"]}" in pod "{target.name}" not found'
         )
     found = lines(pod, container, state, registry=registry)
-    tail = request.param("tailLines")
-    if tail:
-        found = found[-int(tail) :] if int(tail) else []
+    if request.param("tailLines"):
+        tail = number(request, "tailLines")
+        found = found[-tail:] if tail else []
     return "".join(f"{line}\n" for line in found)

@@ -40,7 +40,17 @@ def node(name: str) -> Obj:
                     "message": "kubelet is posting ready status",
                 },
             ],
+            "addresses": [
+                {"type": "InternalIP", "address": "192.0.2.10"},
+                {"type": "Hostname", "address": name},
+            ],
             "nodeInfo": {
+                "machineID": f"sim-{name}",
+                "systemUUID": f"sim-{name}",
+                "bootID": f"sim-{name}",
+                "kernelVersion": "sim",
+                "osImage": "SimCluster",
+                "kubeProxyVersion": "",
                 "kubeletVersion": "v1.36.2+sim",
                 "operatingSystem": "linux",
                 "architecture": "amd64",

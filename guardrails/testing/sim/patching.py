@@ -8,7 +8,7 @@ import re
 from typing import Any, cast
 
 from guardrails.testing.sim.kinds import Obj
-from guardrails.testing.sim.status import bad_request
+from guardrails.testing.sim.status import bad_request, unprocessable, unsupported_media
 from guardrails.testing.sim.store import clone
 
 MERGE_KEYS: dict[str, tuple[str, ...]] = {
@@ -30,6 +30,36 @@ MERGE_KEYS: dict[str, tuple[str, ...]] = {
 """List fields that strategic merge joins by key, from the `patchMergeKey` tags of the API types."""
 SET_LISTS = frozenset({"finalizers"})
 """Lists of plain values that strategic merge joins rather than replaces."""
+
+
+def as_object(body: object) -> Obj:
+    """A request's body, held to be a JSON object.
+
+    Raises:
+        StatusError: 400 if it is none.
+    """
+    if not isinstance(body, dict):
+        raise bad_request("the body of the request is not an object")
+    return cast("Obj", body)
+
+
+def patched(target: Obj, patch: object, *, content_type: str) -> Obj:
+    """The target after a patch of the content type's kind; server-side apply is none of these.
+
+    Raises:
+        StatusError: 400 for a malformed patch, 415 for an unknown type, 422 if it does not apply.
+    """
+    match content_type:
+        case "application/merge-patch+json":
+            return merge_patch(target, as_object(patch))
+        case "application/strategic-merge-patch+json":
+            return strategic_merge(target, as_object(patch))
+        case "application/json-patch+json":
+            if not isinstance(patch, list):
+                raise bad_request("a JSON patch is a list of operations")
+            return json_patch(target, [as_object(one) for one in cast("list[object]", patch)])
+        case _:
+            raise unsupported_media(content_type)
 
 
 def _is_obj(value: object) -> bool:
@@ -123,7 +153,7 @@ def _child(node: Any, token: str, pointer: str) -> Any:  # noqa: ANN401  # a JSO
             return cast("list[Any]", node)[int(token)]
         return node[token]
     except (KeyError, IndexError, ValueError, TypeError):
-        raise bad_request(
+        raise unprocessable(
             f"error in patch: path {pointer!r} does not exist in the object"
         ) from None
 
@@ -138,7 +168,8 @@ def json_patch(target: Obj, operations: list[Obj]) -> Obj:
     """RFC 6902, all six operations.
 
     Raises:
-        StatusError: 400 for a path that is not there or a failed `test`.
+        StatusError: 400 for what is no JSON patch, 422 for a path that is not there or a failed
+            `test`.
     """
     doc = clone(target)
     for operation in operations:
@@ -152,7 +183,7 @@ def _apply_operation(doc: Obj, operation: Obj) -> None:
     match name:
         case "test":
             if _resolve(doc, pointer) != operation.get("value"):
-                raise bad_request(f"error in patch: testing path {pointer!r} failed")
+                raise unprocessable(f"error in patch: testing path {pointer!r} failed")
         case "add" | "replace":
             _set(doc, pointer, operation.get("value"), replace=name == "replace")
         case "remove":
@@ -179,7 +210,7 @@ def _set(doc: Obj, pointer: str, value: object, *, replace: bool) -> None:
     else:
         items = cast("list[Any]", node)
         if last != "-" and not re.fullmatch(r"\d+", last):
-            raise bad_request(f"error in patch: {last!r} in {pointer!r} is no list index")
+            raise unprocessable(f"error in patch: {last!r} in {pointer!r} is no list index")
         items.insert(len(items) if last == "-" else int(last), value)
 
 

@@ -6,21 +6,21 @@ conflicts, no-op writes, finalizers and deletion propagation are decided in one 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
 
 from guardrails.testing.sim.apply import apply
-from guardrails.testing.sim.defaults import apply_defaults, validate
+from guardrails.testing.sim.defaults import apply_defaults
 from guardrails.testing.sim.kinds import Kind, Kinds, Obj, parts, texts
-from guardrails.testing.sim.patching import json_patch, merge_patch, strategic_merge
+from guardrails.testing.sim.patching import as_object, patched
+from guardrails.testing.sim.shapes import fit, misfit
 from guardrails.testing.sim.status import (
     already_exists,
     bad_request,
     conflict,
     invalid,
     not_found,
-    unsupported_media,
 )
 from guardrails.testing.sim.store import Store, clone
+from guardrails.testing.sim.validation import validate
 
 FOREGROUND = "foregroundDeletion"
 _KEPT_META = (
@@ -77,7 +77,7 @@ class Registry:
         Raises:
             StatusError: 400, 403, 404 (namespace), 409 or 422.
         """
-        obj = clone(obj)
+        obj = fit(kind, clone(obj))
         with self.store.lock:
             meta = self._identity(kind, obj, namespace=namespace)
             if self.store.get(kind.kind, meta["name"], namespace=namespace) is not None:
@@ -103,7 +103,7 @@ class Registry:
                 f"the object provided is a {sent[1]} {sent[0]}, "
                 f"but this is the {kind.api_version} {kind.kind} endpoint"
             )
-        meta: Obj = obj.setdefault("metadata", {})
+        meta: Obj = obj["metadata"]
         if not meta.get("name"):
             if not meta.get("generateName"):
                 why = "Required value: name or generateName is required"
@@ -159,7 +159,7 @@ class Registry:
         """
         with self.store.lock:
             old = self.get(kind, name, namespace=namespace)
-            new = clone(obj)
+            new = fit(kind, clone(obj))
             self._precondition(kind, name, new, old)
             if subresource == "status":
                 new = {**clone(old), "status": new.get("status", {})}
@@ -183,7 +183,7 @@ class Registry:
             return self._commit(kind, new, old, dry=dry)
 
     def _precondition(self, kind: Kind, name: str, new: Obj, old: Obj) -> None:
-        meta: Obj = new.setdefault("metadata", {})
+        meta: Obj = new["metadata"]
         if meta.get("name", name) != name:
             raise bad_request(
                 f"the name of the object ({meta['name']}) does not match the name on the URL "
@@ -243,7 +243,7 @@ class Registry:
             if content_type == "application/apply-patch+yaml":
                 return self._apply(
                     kind,
-                    cast("Obj", patch),
+                    as_object(patch),
                     name=name,
                     namespace=namespace,
                     subresource=subresource,
@@ -252,15 +252,10 @@ class Registry:
                     dry=dry,
                 )
             old = self.get(kind, name, namespace=namespace)
-            match content_type:
-                case "application/merge-patch+json":
-                    new = merge_patch(old, cast("Obj", patch))
-                case "application/strategic-merge-patch+json":
-                    new = strategic_merge(old, cast("Obj", patch))
-                case "application/json-patch+json":
-                    new = json_patch(old, cast("list[Obj]", patch))
-                case _:
-                    raise unsupported_media(content_type)
+            new = patched(old, patch, content_type=content_type)
+            why = misfit(kind.kind, new)
+            if why is not None:
+                raise invalid(kind, name, [("FieldValueInvalid", "patch", f"Invalid value: {why}")])
             done = self.update(
                 kind, new, name=name, namespace=namespace, subresource=subresource, dry=dry
             )
@@ -281,7 +276,8 @@ class Registry:
         if not manager:
             why = "Required value: is required for apply patch"
             raise invalid(kind, name, [("FieldValueRequired", "fieldManager", why)])
-        config.setdefault("metadata", {}).setdefault("name", name)
+        config = fit(kind, {"kind": kind.kind, "apiVersion": kind.api_version, **config})
+        config["metadata"].setdefault("name", name)
         live = self.store.get(kind.kind, name, namespace=namespace)
         now = self.store.now()
         if live is None:

@@ -9,6 +9,7 @@ from guardrails.testing.sim import protobuf
 from guardrails.testing.sim.faults import Facts
 from guardrails.testing.sim.http import Request
 from guardrails.testing.sim.kinds import Kind, Kinds, Obj
+from guardrails.testing.sim.patching import as_object
 from guardrails.testing.sim.rbac import Ask
 from guardrails.testing.sim.status import bad_request
 
@@ -141,7 +142,17 @@ def decode_object(request: Request) -> Obj:
     """
     if "protobuf" in media_type(request):
         return protobuf.decode(request.body)
-    body = decode_body(request)
-    if not isinstance(body, dict):
-        raise bad_request("the body of the request is not an object")
-    return body  # pyright: ignore[reportUnknownVariableType]  # decoded JSON
+    return as_object(decode_body(request))
+
+
+def number(request: Request, name: str) -> int:
+    """A whole number among the query parameters; 0 if it is absent.
+
+    Raises:
+        StatusError: 400 if it is none.
+    """
+    text = request.param(name) or "0"
+    try:
+        return int(text)
+    except ValueError:
+        raise bad_request(f"{name}: strconv.ParseInt: parsing {text!r}: invalid syntax") from None

@@ -1,12 +1,11 @@
 """The `scale` subresource: reading and setting a workload's replica count."""
 
-from typing import cast
-
 from guardrails.testing.sim.http import Request
 from guardrails.testing.sim.kinds import Kind, Obj, part
-from guardrails.testing.sim.patching import json_patch, merge_patch
+from guardrails.testing.sim.patching import patched
 from guardrails.testing.sim.registry import Registry
-from guardrails.testing.sim.requests import Target, decode_body, media_type
+from guardrails.testing.sim.requests import Target, decode_body, decode_object, media_type
+from guardrails.testing.sim.shapes import misfit
 from guardrails.testing.sim.status import bad_request, conflict, method_not_allowed
 from guardrails.testing.sim.store import clone
 
@@ -44,22 +43,19 @@ def serve(registry: Registry, kind: Kind, target: Target, request: Request) -> O
             case "get":
                 return to_scale(old)
             case "update":
-                wanted = cast("Obj", decode_body(request))
+                wanted = decode_object(request)
             case "patch":
                 body = decode_body(request)
-                if media_type(request) == "application/json-patch+json":
-                    wanted = json_patch(to_scale(old), cast("list[Obj]", body))
-                else:
-                    # Scale has no list with a merge key: strategic and merge patch agree.
-                    wanted = merge_patch(to_scale(old), cast("Obj", body))
+                # A Scale has no list with a merge key, so the patch types are the generic ones.
+                wanted = patched(to_scale(old), body, content_type=media_type(request))
             case _:
                 raise method_not_allowed()
+        why = misfit("Scale", wanted)
+        if why is not None:
+            raise bad_request(f'Scale in version "v1" cannot be handled as a Scale: {why}')
         version = part(wanted, "metadata").get("resourceVersion")
         if version and version != old["metadata"]["resourceVersion"]:
             raise conflict(kind, target.name)
         new = clone(old)
-        try:
-            new["spec"]["replicas"] = wanted["spec"].get("replicas", 0)
-        except (KeyError, AttributeError):
-            raise bad_request("a Scale needs spec.replicas") from None
+        new["spec"]["replicas"] = part(wanted, "spec").get("replicas") or 0
         return to_scale(registry.update(kind, new, name=target.name, namespace=target.namespace))

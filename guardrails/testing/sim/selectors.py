@@ -13,8 +13,9 @@ from guardrails.testing.sim.status import bad_request
 Labels = Mapping[str, str]
 Predicate = Callable[[Labels], bool]
 
-_SET = re.compile(r"^([\w./-]+)\s+(in|notin)\s+\(([^()]*)\)$")
+_SET = re.compile(r"^([\w./-]+)\s+(in|notin)\s*\(([^()]*)\)$")
 _EQUAL = re.compile(r"^([\w./-]+)\s*(==|=|!=)\s*([\w.-]*)$")
+_ORDER = re.compile(r"^([\w./-]+)\s*([<>])\s*(-?\d+)$")
 _EXISTS = re.compile(r"^(!?)\s*([\w./-]+)$")
 
 
@@ -31,6 +32,17 @@ def _one_of(key: str, values: frozenset[str], *, negate: bool) -> Predicate:
     return lambda labels: labels.get(key) in values and key in labels
 
 
+def _compares(key: str, bound: int, *, greater: bool) -> Predicate:
+    def test(labels: Labels) -> bool:
+        try:
+            value = int(labels.get(key, ""))
+        except ValueError:
+            return False
+        return value > bound if greater else value < bound
+
+    return test
+
+
 def _present(key: str, *, negate: bool) -> Predicate:
     return (lambda labels: key not in labels) if negate else (lambda labels: key in labels)
 
@@ -41,6 +53,8 @@ def _requirement(text: str) -> Predicate:
         return _one_of(found[1], values, negate=found[2] == "notin")
     if found := _EQUAL.match(text):
         return _equals(found[1], found[3], negate=found[2] == "!=")
+    if found := _ORDER.match(text):
+        return _compares(found[1], int(found[3]), greater=found[2] == ">")
     if found := _EXISTS.match(text):
         return _present(found[2], negate=bool(found[1]))
     raise bad_request(f"unable to parse requirement: found {text!r}, expected: a label selector")

@@ -129,6 +129,11 @@ def bad_request(message: str) -> StatusError:
     return StatusError(HTTPStatus.BAD_REQUEST, reason="BadRequest", message=message)
 
 
+def unprocessable(message: str) -> StatusError:
+    """422: a patch that cannot be applied to the object as it is."""
+    return StatusError(HTTPStatus.UNPROCESSABLE_ENTITY, reason="Invalid", message=message)
+
+
 def unsupported_media(content_type: str) -> StatusError:
     """415: a patch type that the server does not know."""
     return StatusError(
