@@ -197,6 +197,14 @@ class SimCluster:
         with self.store.lock:
             self._alertmanager.restart()
 
+    def configure_alertmanager(self, text: str) -> None:
+        """Load an Alertmanager configuration; `inhibit_rules` and `group_by` take effect.
+
+        Raises:
+            AlertmanagerError: If a matcher is malformed.
+        """
+        self._alertmanager.configure(text)
+
     # Addresses and users
 
     @property
