@@ -6,6 +6,7 @@ regard to case.
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from guardrails.core.toolaction import Effect
 
@@ -119,6 +120,7 @@ class ToolRules:
         return matches(tool, patterns=self.shell)
 
 
+@lru_cache(maxsize=1024)
 def matches(tool: str, *, patterns: tuple[str, ...]) -> bool:
     """Tell whether a tool's name matches one of the globs, without regard to case."""
     name = tool.lower()

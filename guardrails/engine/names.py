@@ -31,7 +31,10 @@ class NameSet(msgspec.Struct, frozen=True, kw_only=True):
 
     def add(self, names: Iterable[str]) -> "NameSet":
         """Return the set with these names in it."""
-        fresh = frozenset(name for name in names if name not in self)
+        fresh = frozenset(names)
+        for level in self.levels:
+            # One level at a time, so that CPython walks the few new names and not the level.
+            fresh -= level
         if not fresh:
             return self
         levels = list(self.levels)
