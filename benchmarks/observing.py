@@ -1,0 +1,143 @@
+"""What the guard costs per event: time of `observe` over a long run, and the session's memory."""
+
+import gc
+import time
+import tracemalloc
+from collections import deque
+from dataclasses import dataclass
+
+from benchmarks.tables import quantile
+from guardrails.core.claims import Claim, ClaimKind
+from guardrails.core.events import (
+    EndRequested,
+    ExitKind,
+    ModelReplied,
+    ToolCall,
+    ToolRequested,
+    ToolReturned,
+    Usage,
+)
+from guardrails.core.evidence import GateVerdict
+from guardrails.core.ids import CallId
+from guardrails.core.incident import Goal, Incident
+from guardrails.engine import Guard, Session, SessionKey
+from guardrails.policy.models import Budgets, Settings
+from guardrails.testing.gates import ScriptedGate
+
+STEPS = (100, 1_000, 10_000)
+WINDOW = 300
+"""Events looked at before each step: the three of each of a hundred steps."""
+REPEATS = 3
+OUTPUT = "\n".join(f"checkout-{n:05d}  1/1  Running  0  {n}m" for n in range(100))
+"""A tool result of 4 kB, the size of a pod list."""
+SETTINGS = Settings(budgets=Budgets(steps=100_000, tool_calls=1_000_000))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveCost:
+    """Cost of `observe` around one step."""
+
+    step: int
+    wall: list[float]
+    """Microseconds of each call, in the hundred steps up to this one."""
+    cpu: list[float]
+    """The same without what other work on the machine took."""
+    snapshot_bytes: int
+
+
+def time_observe(goal: Goal) -> list[ObserveCost]:
+    """Fold one long run; look back over `WINDOW` events at each of the steps."""
+    session = _begin(goal)
+    costs: list[ObserveCost] = []
+    spent: deque[tuple[float, float]] = deque(maxlen=WINDOW)
+    for step in range(1, max(STEPS) + 1):
+        spent += _one_step(session, step)
+        if step in STEPS:
+            costs.append(
+                ObserveCost(
+                    step=step,
+                    wall=[wall for wall, _ in spent],
+                    cpu=[cpu for _, cpu in spent],
+                    snapshot_bytes=len(session.snapshot()),
+                )
+            )
+    return costs
+
+
+def session_memory(goal: Goal) -> int:
+    """Bytes that a session holds on to after the last of the steps."""
+    session = _begin(goal)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for step in range(1, max(STEPS) + 1):
+            _one_step(session, step)
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+
+def _begin(goal: Goal) -> Session:
+    incident = Incident(task="checkout is down", goal=goal, namespaces=("shop",))
+    return Guard(settings=SETTINGS, incident=incident).begin(SessionKey("bench"), adapter="bench")
+
+
+def _one_step(session: Session, step: int) -> list[tuple[float, float]]:
+    call = CallId(f"c{step}")
+    arguments = f'{{"command": "kubectl get pods -n shop -l app=checkout --limit={step}"}}'
+    facts = (
+        ModelReplied(
+            text="Looking at the pods of checkout next.",
+            tool_calls=(ToolCall(call_id=call, tool="kubectl", arguments=arguments),),
+            usage=Usage(input_tokens=900, output_tokens=40),
+            message_id=f"m{step}",
+        ),
+        ToolRequested(call_id=call, tool="kubectl", arguments=arguments),
+        ToolReturned(
+            call_id=call, tool="kubectl", text=OUTPUT, digest=f"d{step}", size=len(OUTPUT)
+        ),
+    )
+    spent: list[tuple[float, float]] = []
+    for fact in facts:
+        wall, cpu = time.perf_counter(), time.thread_time()
+        session.observe(fact)
+        wall, cpu = time.perf_counter() - wall, time.thread_time() - cpu
+        spent.append((wall * 1e6, cpu * 1e6))
+    return spent
+
+
+def observe_rows() -> list[dict[str, object]]:
+    """A row per goal and step, over the medians of the repeats."""
+    rows: list[dict[str, object]] = []
+    for goal in Goal:
+        repeats = [time_observe(goal) for _ in range(REPEATS)]
+        memory = session_memory(goal)
+        first = quantile([quantile(costs[0].cpu, 0.5) for costs in repeats], 0.5)
+        for costs in zip(*repeats, strict=True):
+            cpu = quantile([quantile(one.cpu, 0.5) for one in costs], 0.5)
+            rows.append(
+                {
+                    "goal": str(goal),
+                    "step": costs[0].step,
+                    "p50 µs": quantile([quantile(one.wall, 0.5) for one in costs], 0.5),
+                    "p99 µs": quantile([quantile(one.wall, 0.99) for one in costs], 0.5),
+                    "CPU p50 µs": cpu,
+                    "CPU p99 µs": quantile([quantile(one.cpu, 0.99) for one in costs], 0.5),
+                    "to step 100": cpu / first,
+                    "snapshot kB": costs[0].snapshot_bytes / 1024,
+                    "memory kB, at the end": memory / 1024,
+                }
+            )
+    return rows
+
+
+def time_refusal() -> float:
+    """Return milliseconds from a claim to its refusal when the gate itself takes no time."""
+    guard = Guard(settings=SETTINGS, gate=ScriptedGate(GateVerdict.FAIL))
+    session = guard.begin(SessionKey("refusal"), adapter="bench")
+    claim = Claim(kind=ClaimKind.MITIGATED)
+    session.observe(ModelReplied(text="done"))
+    began = time.perf_counter()
+    guard.settle_sync(session, EndRequested(exit=ExitKind.FINAL_ANSWER, claim=claim))
+    return (time.perf_counter() - began) * 1000
