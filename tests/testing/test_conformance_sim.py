@@ -14,7 +14,9 @@ def sim() -> Iterator[SimCluster]:
         yield running
 
 
-@pytest.mark.parametrize("fact", cluster.FACTS, ids=lambda fact: fact.__name__)
+@pytest.mark.parametrize(
+    "fact", [*cluster.FACTS, *cluster.POD_FACTS], ids=lambda fact: fact.__name__
+)
 def test_the_simulated_cluster_holds_the_fact(fact: cluster.Fact, sim: SimCluster) -> None:
     """What the kit states of Kubernetes is true of SimCluster."""
     cluster.run_fact(

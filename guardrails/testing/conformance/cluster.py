@@ -8,7 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import uuid4
 
-from guardrails.testing.conformance import api_facts, endpoint_facts, workload_facts
+from guardrails.testing.conformance import (
+    api_facts,
+    endpoint_facts,
+    pod_facts,
+    protocol_facts,
+    rollout_facts,
+    workload_facts,
+)
 from guardrails.testing.conformance.client import HttpClient, eventually
 from guardrails.testing.conformance.workbench import Workbench
 
@@ -28,14 +35,28 @@ class ClusterUnderTest:
     """An image that the cluster's nodes run."""
     command: tuple[str, ...] = ()
     """What its containers run so that they stay up; empty for what the image itself runs."""
+    bad_image: str = "registry.example/conformance:missing"
+    """An image that they cannot pull; for `POD_FACTS`."""
+    failing_command: tuple[str, ...] = ("sh", "-c", "exit 1")
+    """A command that ends with an error; for `POD_FACTS`."""
     patience: float = 60.0
     """Seconds that a rollout or a slice may take."""
 
 
 Fact = Callable[[Workbench], None]
 
-FACTS: tuple[Fact, ...] = (*api_facts.FACTS, *endpoint_facts.FACTS, *workload_facts.FACTS)
-"""Every fact; the function's name says it, its docstring in a sentence."""
+FACTS: tuple[Fact, ...] = (
+    *api_facts.FACTS,
+    *protocol_facts.FACTS,
+    *endpoint_facts.FACTS,
+    *workload_facts.FACTS,
+    *rollout_facts.FACTS,
+)
+"""Every fact that API server, controllers and scheduler decide; the function's name says it, its
+docstring in a sentence."""
+
+POD_FACTS: tuple[Fact, ...] = pod_facts.FACTS
+"""Facts that a kubelet decides: for clusters whose nodes run containers, or simulate it."""
 
 
 def run_fact(fact: Fact, cluster: ClusterUnderTest) -> None:
@@ -55,6 +76,8 @@ def run_fact(fact: Fact, cluster: ClusterUnderTest) -> None:
         namespace=namespace,
         image=cluster.image,
         command=cluster.command,
+        bad_image=cluster.bad_image,
+        failing_command=cluster.failing_command,
         patience=cluster.patience,
     )
     created = {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": namespace}}

@@ -35,6 +35,8 @@ class Workbench:
     namespace: str
     image: str
     command: tuple[str, ...]
+    bad_image: str
+    failing_command: tuple[str, ...]
     patience: float
 
     def path(self, plural: str, name: str = "") -> str:

@@ -8,48 +8,43 @@ from guardrails.testing.sim.registry import FOREGROUND, DeleteOptions, Registry
 from guardrails.testing.sim.status import StatusError
 from guardrails.testing.sim.store import clone
 
-_OWNERS = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "CronJob", "Service")
-_OWNED = ("ReplicaSet", "Pod", "ControllerRevision", "EndpointSlice", "Job")
+_NEVER_OWNED = frozenset({"Event", "Namespace", "Node"})
+"""Kinds that nobody owns; events alone are as many as everything else together."""
 
 
 class Collector:
     """The garbage collector and the namespace controller."""
 
-    reads = (*_OWNERS, *_OWNED, "Namespace")
-
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._store = registry.store
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Every kind that can own or be owned, and namespaces."""
+        return (*self._kinds(), "Namespace")
+
+    def _kinds(self) -> list[str]:
+        return [kind.kind for kind in self._registry.kinds if kind.kind not in _NEVER_OWNED]
 
     def step(self, now: float) -> float | None:
         """Collect whatever has lost its owner."""
         del now  # follows changes only
         self._namespaces()
-        alive = (
-            {
-                obj["metadata"]["uid"]
-                for kind in self._registry.kinds
-                for obj in self._store.objects(kind.kind)
-            }
-            if self._has_owned()
-            else set[str]()
-        )
+        objects = [obj for kind in self._kinds() for obj in self._store.objects(kind)]
+        alive = {obj["metadata"]["uid"] for obj in objects}
+        alive |= {obj["metadata"]["uid"] for obj in self._store.objects("Node")}
         dependents: dict[str, list[Obj]] = {}
-        for kind in _OWNED:
-            for obj in self._store.objects(kind):
-                owners: list[Obj] = parts(obj["metadata"], "ownerReferences")
-                for owner in owners:
-                    dependents.setdefault(owner["uid"], []).append(obj)
-                if owners and not any(owner["uid"] in alive for owner in owners):
-                    self._delete(obj, foreground=False)
-        for kind in _OWNERS:
-            for obj in self._store.objects(kind):
-                if FOREGROUND in texts(obj["metadata"], "finalizers"):
-                    self._foreground(obj, dependents.get(obj["metadata"]["uid"], []))
+        for obj in objects:
+            owners: list[Obj] = parts(obj["metadata"], "ownerReferences")
+            for owner in owners:
+                dependents.setdefault(owner["uid"], []).append(obj)
+            if owners and not any(owner["uid"] in alive for owner in owners):
+                self._delete(obj, foreground=False)
+        for obj in objects:
+            if FOREGROUND in texts(obj["metadata"], "finalizers"):
+                self._foreground(obj, dependents.get(obj["metadata"]["uid"], []))
         return None
-
-    def _has_owned(self) -> bool:
-        return any(self._store.objects(kind) for kind in _OWNED)
 
     def _delete(self, obj: Obj, *, foreground: bool) -> None:
         meta = obj["metadata"]
