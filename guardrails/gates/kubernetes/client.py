@@ -7,6 +7,7 @@ can look empty.
 
 import asyncio
 import functools
+import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
@@ -75,6 +76,38 @@ class _Failed(Exception):  # noqa: N818  # control flow inside this file
         self.gone = gone
 
 
+class _Call:
+    """One request while a thread works at it, so that its caller can give it up.
+
+    A timeout of urllib3 is one of each read: a server that drips holds a thread for ever, and a
+    process cannot end before its threads.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._answer: urllib3.HTTPResponse | None = None
+        self.abandoned = False
+
+    def reading(self, answer: urllib3.HTTPResponse) -> None:
+        """Say that the body is being read."""
+        with self._lock:
+            self._answer = answer
+        if self.abandoned:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """End the read; from any thread."""
+        self.abandoned = True
+        with self._lock:
+            if self._answer is None:
+                return
+            try:
+                self._answer.shutdown()
+            except (OSError, RuntimeError, ValueError):
+                # The body was read whole, or the server hung up first: nothing is left to end.
+                return
+
+
 class KubernetesReader:
     """Reads lists through one configured connection pool. Safe to share between gates."""
 
@@ -91,6 +124,7 @@ class KubernetesReader:
         # The client is typed in part only.
         self._api = cast("Any", kubernetes_client.ApiClient(configuration))
         self._timeout = timeout_seconds
+        self._signing = threading.Lock()
         # Own threads: a look must not wait for whatever else uses the loop's default executor.
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="guarded-agent-list")
         self.namespace = namespace
@@ -211,12 +245,20 @@ class KubernetesReader:
         body: object = None,
         resource: Resource | None = None,
     ) -> bytes:
-        """Make one request in a thread; a cancelled caller leaves it to its own timeout."""
-        call = functools.partial(self._blocking, method, path, query or {}, body, what, resource)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        """Make one request in a thread, and end it there when the caller does not wait for it."""
+        call = _Call()
+        ask = functools.partial(
+            self._blocking, call, method, path, query or {}, body, what, resource
+        )
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        except asyncio.CancelledError:
+            call.abandon()
+            raise
 
     def _blocking(  # positional for functools.partial
         self,
+        call: _Call,
         method: str,
         path: str,
         query: Mapping[str, str],
@@ -225,16 +267,19 @@ class KubernetesReader:
         resource: Resource | None,
     ) -> bytes:
         try:
-            return self._send(method, path, query, body, what, resource)
-        except urllib3.exceptions.ProtocolError:
+            return self._send(call, method, path, query, body, what, resource)
+        except urllib3.exceptions.ProtocolError as first:
+            if call.abandoned:
+                raise _Failed(_unreachable(what, first)) from first
             # A kept-alive connection that the server had closed; a fresh one tells the truth.
             try:
-                return self._send(method, path, query, body, what, resource)
+                return self._send(call, method, path, query, body, what, resource)
             except urllib3.exceptions.ProtocolError as error:
                 raise _Failed(_unreachable(what, error)) from error
 
     def _send(  # as above
         self,
+        call: _Call,
         method: str,
         path: str,
         query: Mapping[str, str],
@@ -243,20 +288,10 @@ class KubernetesReader:
         resource: Resource | None,
     ) -> bytes:
         try:
-            request = self._api.param_serialize(
-                method,
-                path,
-                query_params=list(query.items()),
-                header_params={
-                    "Accept": "application/json",
-                    "Accept-Encoding": "gzip",
-                    **({"Content-Type": "application/json"} if body is not None else {}),
-                },
-                body=body,
-                auth_settings=["BearerToken"],
-            )
+            request = self._signed(method, path, query, body)
             timeout = (min(CONNECT_SECONDS, self._timeout), self._timeout)
             answer = self._api.call_api(*request, _request_timeout=timeout)
+            call.reading(answer.response)
             data = cast("bytes", answer.read())
         except urllib3.exceptions.NewConnectionError as error:
             # A refused connection, although the client derives it from its timeouts.
@@ -280,6 +315,22 @@ class KubernetesReader:
             raise _Failed(denied) from error
         kind = str(answer.headers.get("Content-Type", ""))
         return _judge(what, int(answer.status), kind, data, resource)
+
+    def _signed(self, method: str, path: str, query: Mapping[str, str], body: object) -> Any:  # noqa: ANN401  # the client's own tuple
+        """Add the credentials; an expired token is renewed by one thread, and not by each."""
+        with self._signing:
+            return self._api.param_serialize(
+                method,
+                path,
+                query_params=list(query.items()),
+                header_params={
+                    "Accept": "application/json",
+                    "Accept-Encoding": "gzip",
+                    **({"Content-Type": "application/json"} if body is not None else {}),
+                },
+                body=body,
+                auth_settings=["BearerToken"],
+            )
 
 
 def _origin(url: str) -> str:

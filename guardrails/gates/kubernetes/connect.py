@@ -67,6 +67,13 @@ def connect(
         # The loader's messages name the missing user, cluster, file or exec plugin.
         raise PermanentSourceError(f"{files}: {' '.join(str(error).split())}") from error
     details = cast("dict[str, Any]", chosen.get("context") or {})
+    plugin = _plugin(files, str(details.get("user") or ""))
+    if plugin and not configuration.api_key and not configuration.cert_file:
+        # The loader logs why and goes on without credentials, to a 401 that explains nothing.
+        raise PermanentSourceError(
+            f"{files}: the exec plugin {plugin!r} gave no credentials; log in again, or run it by "
+            f"hand to see why"
+        )
     return KubernetesReader(
         configuration,
         timeout_seconds=timeout_seconds,
@@ -95,6 +102,18 @@ def _files(kubeconfig: Path | str | None, environ: Mapping[str, str]) -> str | N
     raise UsageError(
         f"no kubeconfig: give --kubeconfig FILE or set KUBECONFIG ({default} does not exist)"
     )
+
+
+def _plugin(files: str, user: str) -> str:
+    """Return the command that gives this user credentials, if one does."""
+    for name in files.split(os.pathsep):
+        for entry in cast("list[Any]", _read(Path(name).expanduser()).get("users") or []):
+            found = cast("dict[str, Any]", entry)
+            if found.get("name") == user:
+                details = cast("dict[str, Any]", found.get("user") or {})
+                runs = cast("dict[str, Any]", details.get("exec") or {})
+                return str(runs.get("command") or "")
+    return ""
 
 
 def _context(files: str, context: str | None) -> dict[str, Any]:
