@@ -1,7 +1,8 @@
 """What a check is: a pure rule over snapshots that returns evidence.
 
-A check sees the reference, every look of this gate so far, the time and the scope, and nothing
-else. It declares which lists it reads; the gate fetches each of them once per look.
+A check sees the reference, looks of this gate (the first, the one before, the latest), the time
+and the scope, and nothing else. It declares which lists it reads; the gate fetches each of them
+once per look.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -134,7 +134,7 @@ class EvidenceRun:
                 case GateVerdict.PENDING:
                     silent_since = None
                     if vigil.cannot_pass_within(deadline - now):
-                        return vigil.report()
+                        return vigil.report(limit_seconds=most)
                     pause = settings.poll_every
             if not request.wait or now >= deadline:
                 return vigil.report()

@@ -35,13 +35,15 @@ from guardrails.gates.registry import applicable, lists_of, required_of
 from guardrails.gates.snapshot import Snapshot
 from guardrails.gates.standing import Standing
 from guardrails.gates.summary import summarize
+from guardrails.policy.durations import format_duration
 from guardrails.policy.models import GateSettings
 
 GAP_POLLS = 5
 """Polls after which the time between two looks counts as unwatched (a suspended machine)."""
 
-KEPT_LOOKS = 3
-"""Latest looks kept beside the first. Checks compare neighbours, and a look can be large."""
+KEPT_LOOKS = 1
+"""Looks kept between the first and the latest. Checks compare with the first and with the one
+before, and each look at 5,000 pods takes some 30 MB."""
 
 ANY_CLAIM = ClaimKind.GAVE_UP
 """Under what a report is filed when a run broke off without a claim."""
@@ -239,8 +241,16 @@ class Vigil:
             looks=self.looks,
         )
 
-    def report(self) -> GateReport:
-        """Write down everything that the verdict rests on."""
+    def report(self, *, limit_seconds: float | None = None) -> GateReport:
+        """Write down everything that the verdict rests on.
+
+        Args:
+            limit_seconds: Given when the wait was cut off by it, for words.
+        """
+        waiting = self.judgement.waiting_for
+        if limit_seconds is not None and self.window.full_seconds > limit_seconds:
+            limit = format_duration(round(limit_seconds))
+            waiting = (*waiting, f"a longer wait than {limit} (gate.wait_at_most, or the run's)")
         draft = GateReport(
             gate=self.case.name,
             claim=self.claim,
@@ -254,7 +264,7 @@ class Vigil:
             evidence=self.evidence,
             trail=self.trail,
             required=self.required,
-            waiting_for=self.judgement.waiting_for,
+            waiting_for=waiting,
             waiting_until=self.judgement.waiting_until,
         )
         return summarize(draft)

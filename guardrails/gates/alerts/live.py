@@ -116,5 +116,5 @@ def _why_idle(rule: AlertingRule, at: datetime) -> str | None:
     allowed = INTERVALS * interval_seconds(rule) + EVALUATION_SLACK_SECONDS
     age = (at - rule.last_evaluation).total_seconds()
     if age > allowed:
-        return f"rule {rule.name} was last evaluated {age:.0f} s ago"
+        return f"rule {rule.name} was last evaluated {age:.0f} s ago, by this machine's clock"
     return None

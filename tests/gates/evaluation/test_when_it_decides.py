@@ -133,6 +133,16 @@ async def test_it_does_not_wait_for_what_cannot_come_in_time(stage: Any) -> None
     assert stage.clock.monotonic() == 0
 
 
+async def test_a_window_that_never_fits_says_so(stage: Any, world: Any) -> None:
+    """A rule that needs longer than the policy waits could refuse for ever without a reason."""
+    stage.with_alerts()
+    report = await stage.judge(
+        incident=world.incident(alerts=(world.ALERT,)), policy={"wait_at_most": "5m"}
+    )
+    assert report.verdict is GateVerdict.PENDING
+    assert "a longer wait than 5m (gate.wait_at_most" in report.summary
+
+
 async def test_time_that_nobody_watched_does_not_count(stage: Any, world: Any) -> None:
     """A machine that slept for minutes saw two good looks, and nothing between them."""
     slept = False
