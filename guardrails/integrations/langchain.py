@@ -21,7 +21,6 @@ from langchain.agents.middleware.types import (
     omit_payload,
 )
 from langchain_core.messages import ToolMessage
-from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
@@ -39,9 +38,9 @@ from guardrails.integrations.middleware_state import (
 )
 from guardrails.integrations.middleware_tools import ToolHooks, state_of
 from guardrails.integrations.middleware_turns import (
+    asking,
     early_end,
     go_on,
-    note_failure,
     note_reply,
     settled,
     settled_early,
@@ -156,16 +155,8 @@ class GuardrailMiddleware(AgentMiddleware[GuardrailState[ResponseT], ContextT, R
             if not standing.owned:
                 standing.guard.settle_sync(standing.session, EndRequested(exit=ExitKind.BUDGET))
             return silence(standing)
-        try:
+        with asking(standing):
             response = handler(request)
-        except GraphBubbleUp:
-            raise
-        except Exception as error:
-            note_failure(standing, error)
-            raise
-        except BaseException:
-            standing.cancelled("model")
-            raise
         note_reply(standing, response, request.runtime)
         return self._kept(request.state, standing, response)
 
@@ -181,16 +172,8 @@ class GuardrailMiddleware(AgentMiddleware[GuardrailState[ResponseT], ContextT, R
             if not standing.owned:
                 await standing.guard.settle(standing.session, EndRequested(exit=ExitKind.BUDGET))
             return silence(standing)
-        try:
+        with asking(standing):
             response = await handler(request)
-        except GraphBubbleUp:
-            raise
-        except Exception as error:
-            note_failure(standing, error)
-            raise
-        except BaseException:
-            standing.cancelled("model")
-            raise
         note_reply(standing, response, request.runtime)
         return self._kept(request.state, standing, response)
 

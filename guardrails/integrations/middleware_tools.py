@@ -5,7 +5,8 @@ The middleware has them, and so has a graph of one's own through `tool_node_hook
 Parallel calls of one message run in threads of their own, so nothing is kept on the instance.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import contextmanager
 from typing import Any, cast
 
 from langchain_core.messages import ToolMessage
@@ -64,7 +65,7 @@ class ToolHooks:
         if decision is not None and not may_run(decision):
             return _refused(standing, request, decision)
         try:
-            with in_flight(standing.guard, standing.session, fact, adapter=ADAPTER):
+            with running(standing, fact, adapter=ADAPTER):
                 result = handler(request)
         except ParentCommand as leaving:
             handoff = _carried(leaving)
@@ -74,15 +75,6 @@ class ToolHooks:
             if isinstance(answer, ToolMessage):
                 return answer
             raise ParentCommand(answer) from leaving
-        except GraphBubbleUp as bubble:
-            _note_bubble(standing, fact, bubble)
-            raise
-        except Exception as error:
-            _note_error(standing, fact, error)
-            raise
-        except BaseException:
-            standing.cancelled(f"tool:{fact.tool}")
-            raise
         _note_result(standing, request, result)
         handoff = handoff_in(result)
         return result if handoff is None else self._hand_off(standing, request, handoff)
@@ -107,7 +99,7 @@ class ToolHooks:
         if decision is not None and not may_run(decision):
             return _refused(standing, request, decision)
         try:
-            with in_flight(standing.guard, standing.session, fact, adapter=ADAPTER):
+            with running(standing, fact, adapter=ADAPTER):
                 result = await handler(request)
         except ParentCommand as leaving:
             handoff = _carried(leaving)
@@ -117,15 +109,6 @@ class ToolHooks:
             if isinstance(answer, ToolMessage):
                 return answer
             raise ParentCommand(answer) from leaving
-        except GraphBubbleUp as bubble:
-            _note_bubble(standing, fact, bubble)
-            raise
-        except Exception as error:
-            _note_error(standing, fact, error)
-            raise
-        except BaseException:
-            standing.cancelled(f"tool:{fact.tool}")
-            raise
         _note_result(standing, request, result)
         handoff = handoff_in(result)
         return result if handoff is None else await self._ahand_off(standing, request, handoff)
@@ -166,6 +149,29 @@ def _refused(standing: Standing, request: ToolCallRequest, decision: Decision) -
     runtime.stream_writer(event)
     call = request.tool_call
     return blocked_message(decision, tool=call["name"], call_id=call["id"] or "")
+
+
+@contextmanager
+def running(standing: Standing, fact: ToolRequested, *, adapter: str) -> Generator[None]:
+    """Run a held call, and record an interrupt, an exception or a cancellation that leaves it.
+
+    Args:
+        standing: Where the call stands.
+        fact: The call.
+        adapter: Who lets it through, if nobody outside owns the session.
+    """
+    try:
+        with in_flight(standing.guard, standing.session, fact, adapter=adapter):
+            yield
+    except GraphBubbleUp as bubble:
+        _note_bubble(standing, fact, bubble)
+        raise
+    except Exception as error:
+        _note_error(standing, fact, error)
+        raise
+    except BaseException:
+        standing.cancelled(f"tool:{fact.tool}")
+        raise
 
 
 def _note_result(standing: Standing, request: ToolCallRequest, result: object) -> None:

@@ -4,10 +4,13 @@ A hook finds its session, waits for the guard where it must, and leaves the rest
 facts go to the session, decisions become updates of the agent's state.
 """
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 from langchain.agents.middleware.types import ExtendedModelResponse, ModelResponse
 from langchain_core.messages import AIMessage
+from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 
 from guardrails.core.decisions import Decision, Next
@@ -40,7 +43,22 @@ def note_reply(
     _note_drain(standing, runtime)
 
 
-def note_failure(standing: Standing, error: Exception) -> None:
+@contextmanager
+def asking(standing: Standing) -> Generator[None]:
+    """Ask the model, and record an exception or a cancellation that leaves it."""
+    try:
+        yield
+    except GraphBubbleUp:
+        raise
+    except Exception as error:
+        _note_failure(standing, error)
+        raise
+    except BaseException:
+        standing.cancelled("model")
+        raise
+
+
+def _note_failure(standing: Standing, error: Exception) -> None:
     """Record an exception of the model; nothing of the agent runs after it."""
     if standing.owned:
         fact = ErrorRaised(

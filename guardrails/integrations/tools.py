@@ -15,7 +15,6 @@ from typing import Any, TypedDict, cast, get_args, get_type_hints
 from langchain_core.messages import ToolCall, ToolMessage
 from langchain_core.tools import BaseTool, InjectedToolCallId
 from langchain_core.tools import tool as tool_of
-from langgraph.errors import GraphBubbleUp, GraphInterrupt
 from langgraph.prebuilt.tool_node import ToolCallRequest
 from langgraph.types import Command
 
@@ -25,14 +24,11 @@ from guardrails.engine import Guard, SessionKey
 from guardrails.integrations.holding import (
     hold,
     hold_sync,
-    in_flight,
     may_run,
-    note_paused,
     note_returned,
-    note_tool_error,
 )
 from guardrails.integrations.messages import requested_of, result_in
-from guardrails.integrations.middleware_tools import ToolHooks, ToolResult
+from guardrails.integrations.middleware_tools import ToolHooks, ToolResult, running
 from guardrails.integrations.replies import blocked_message
 from guardrails.integrations.standing import TOOLS_ADAPTER, Standing, stand_at_tool
 
@@ -130,15 +126,8 @@ class GuardedTool(BaseTool):
         )
         if decision is not None and not may_run(decision):
             return _refusal(self, decision, kwargs)
-        try:
-            with in_flight(standing.guard, standing.session, fact, adapter=TOOLS_ADAPTER):
-                result: object = super().run(tool_input, *args, **kwargs)
-        except GraphBubbleUp as bubble:
-            _note_bubble(standing, fact, bubble)
-            raise
-        except Exception as error:
-            _note_error(standing, fact, error)
-            raise
+        with running(standing, fact, adapter=TOOLS_ADAPTER):
+            result: object = super().run(tool_input, *args, **kwargs)
         _note_result(standing, fact, result)
         return result
 
@@ -156,15 +145,8 @@ class GuardedTool(BaseTool):
         )
         if decision is not None and not may_run(decision):
             return _refusal(self, decision, kwargs)
-        try:
-            with in_flight(standing.guard, standing.session, fact, adapter=TOOLS_ADAPTER):
-                result: object = await super().arun(tool_input, *args, **kwargs)
-        except GraphBubbleUp as bubble:
-            _note_bubble(standing, fact, bubble)
-            raise
-        except Exception as error:
-            _note_error(standing, fact, error)
-            raise
+        with running(standing, fact, adapter=TOOLS_ADAPTER):
+            result: object = await super().arun(tool_input, *args, **kwargs)
         _note_result(standing, fact, result)
         return result
 
@@ -220,17 +202,6 @@ def _refusal(
     if call_id is None:
         return message.text
     return Command(update={"messages": [message]}) if tool.held.commands else message
-
-
-def _note_bubble(standing: Standing, fact: ToolRequested, bubble: GraphBubbleUp) -> None:
-    if isinstance(bubble, GraphInterrupt):
-        note_paused(standing.session, fact.call_id)
-
-
-def _note_error(standing: Standing, fact: ToolRequested, error: Exception) -> None:
-    note_tool_error(
-        standing.session, error, call_id=fact.call_id, tool=fact.tool, agent=standing.agent
-    )
 
 
 def _note_result(standing: Standing, fact: ToolRequested, result: object) -> None:
