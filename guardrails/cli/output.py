@@ -18,7 +18,8 @@ from guardrails.core.result import RunResult
 OUTPUT_SCHEMA = 1
 """Version of what `-o json` prints; raised when a reader must change."""
 
-SCHEMA_ID = "https://guarded-agent.dev/schemas/run-output.v1.json"
+SCHEMA_ID = "urn:guarded-agent:schema:run-output:1"
+"""A name and no address: the schema itself is docs/reference/run-output.schema.json."""
 
 
 class RunOutput(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ from guardrails.core.claims import Claim, ClaimKind, NamedEntity
 from guardrails.core.clock import SystemClock
 from guardrails.core.evidence import REPORT_SCHEMA, EvidenceState, GateProgress, GateReport
 from guardrails.core.incident import Goal, Incident
+from guardrails.core.versions import newer_version, update_needed
 from guardrails.errors import TraceError, UsageError
 from guardrails.gates.base import GateRequest
 from guardrails.gates.composition import discrepancies, replay
@@ -201,19 +202,12 @@ def _read_report(path: Path) -> GateReport:
     try:
         holder = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
         body = holder.get("report", msgspec.Raw(data)) if "evidence" not in holder else data
-        schema = msgspec.json.decode(body, type=_SchemaOnly).schema
-        if schema > REPORT_SCHEMA:
-            raise TraceError(
-                f"--replay {path}: report schema {schema} is newer than {REPORT_SCHEMA}; "
-                "update guarded-agent"
-            )
+        if newer := newer_version(body, known=REPORT_SCHEMA):
+            found = update_needed("report", found=newer, known=REPORT_SCHEMA)
+            raise TraceError(f"--replay {path}: {found}")
         return msgspec.json.decode(body, type=GateReport)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise TraceError(f"--replay {path}: not a gate report: {error}") from error
-
-
-class _SchemaOnly(msgspec.Struct, frozen=True):
-    schema: int = REPORT_SCHEMA
 
 
 def _say(text: str) -> None:

@@ -10,6 +10,7 @@ import msgspec
 
 from guardrails.core.claims import ClaimKind
 from guardrails.core.ids import CheckId, RunId
+from guardrails.core.versions import version_field
 
 REPORT_SCHEMA = 1
 """Version of the stored form of `GateReport`; raised when a reader must change."""
@@ -151,7 +152,7 @@ class ReferenceInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 class GateReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="gate_report"):
     """Everything that a verdict was computed from, and the verdict."""
 
-    schema: int = REPORT_SCHEMA
+    schema: int = version_field(REPORT_SCHEMA)
     gate: str
     claim: ClaimKind
     verdict: GateVerdict

@@ -11,26 +11,21 @@ from pathlib import Path
 import msgspec
 
 from guardrails.core.decisions import Decision
-from guardrails.core.events import EVENT_SCHEMA, Event
-from guardrails.core.evidence import GateProgress
+from guardrails.core.events import EVENT_SCHEMA, Event, GateReported
+from guardrails.core.evidence import REPORT_SCHEMA, GateProgress
 from guardrails.core.findings import Finding
 from guardrails.core.hooks import Record, RunEnded
 from guardrails.core.ids import RunId
+from guardrails.core.versions import newer_version, update_needed, version_field
 from guardrails.errors import TraceError
 
 
 class TraceHeader(msgspec.Struct, frozen=True, kw_only=True, tag="trace"):
     """First line of a trace file."""
 
-    schema: int = EVENT_SCHEMA
+    schema: int = version_field(EVENT_SCHEMA)
     run: RunId
     written_by: str = ""
-
-
-class SchemaOnly(msgspec.Struct, frozen=True):
-    """The part of a header that is readable whatever its version."""
-
-    schema: int = 0
 
 
 Line = TraceHeader | Event | Decision | Finding | GateProgress | RunEnded
@@ -79,15 +74,26 @@ def read_trace(path: Path) -> list[StoredRun]:
 
     Raises:
         TraceError: The file cannot be opened, a line other than a torn last one does not parse,
-            or a header is of a newer schema.
+            or a header or gate report is of a newer schema.
     """
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError as error:
         raise TraceError(f"{path}: cannot read the trace: {error.strerror}") from error
-    torn = lines[-1] != b""
-    records = list(_decode(path, lines[:-1]))
+    torn = not _is_whole(lines[-1])
+    records = list(_decode(path, lines[:-1] if torn else lines))
     return _by_run(records, torn=torn)
+
+
+def _is_whole(last: bytes) -> bool:
+    """Tell whether nothing is missing after the last newline, but perhaps a newline.
+
+    No beginning of a JSON object is one itself.
+    """
+    try:
+        return not last or bool(_decoder.decode(last))
+    except msgspec.DecodeError:
+        return False
 
 
 def _decode(path: Path, lines: Iterable[bytes]) -> Iterator[Line]:
@@ -95,18 +101,28 @@ def _decode(path: Path, lines: Iterable[bytes]) -> Iterator[Line]:
         if not line.strip():
             continue
         try:
-            yield _decoder.decode(line)
-        except msgspec.DecodeError as error:
+            record = _decoder.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise TraceError(f"{path}:{number}: {_why(line, error)}") from error
+        if newer := _newer(record):
+            raise TraceError(f"{path}:{number}: {newer}")
+        yield record
 
 
-def _why(line: bytes, error: msgspec.DecodeError) -> str:
-    try:
-        schema = msgspec.json.decode(line, type=SchemaOnly).schema
-    except msgspec.DecodeError:
-        schema = 0
-    if schema > EVENT_SCHEMA:
-        return f"trace schema {schema} is newer than {EVENT_SCHEMA}; update guarded-agent"
+def _newer(record: Line) -> str | None:
+    """Say when a record that happens to decode is of a form that we do not know."""
+    match record:
+        case TraceHeader(schema=schema) if schema > EVENT_SCHEMA:
+            return update_needed("trace", found=schema, known=EVENT_SCHEMA)
+        case Event(fact=GateReported(report=report)) if report.schema > REPORT_SCHEMA:
+            return update_needed("report", found=report.schema, known=REPORT_SCHEMA)
+        case _:
+            return None
+
+
+def _why(line: bytes, error: Exception) -> str:
+    if newer := newer_version(line, known=EVENT_SCHEMA):
+        return update_needed("trace", found=newer, known=EVENT_SCHEMA)
     return f"not a trace record: {error}"
 
 

@@ -19,6 +19,7 @@ from guardrails.core.hooks import HookSet, RunEnded
 from guardrails.core.ids import RunId
 from guardrails.core.outcome import Outcome
 from guardrails.core.result import RunResult
+from guardrails.core.versions import newer_version, update_needed
 from guardrails.engine.fold import Rules, fold
 from guardrails.engine.state import STATE_SCHEMA, SessionState
 from guardrails.errors import RunEndedError, TraceError
@@ -184,13 +185,9 @@ def decode_session(data: bytes) -> StoredSession:
     Raises:
         TraceError: Not a stored session, or one of a newer schema.
     """
+    if newer := newer_version(data, known=STATE_SCHEMA, of_state=True):
+        raise TraceError(update_needed("session", found=newer, known=STATE_SCHEMA))
     try:
-        stored = msgspec.json.decode(data, type=StoredSession)
-    except msgspec.DecodeError as error:
+        return msgspec.json.decode(data, type=StoredSession)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise TraceError(f"not a stored session: {error}") from error
-    if stored.state.schema > STATE_SCHEMA:
-        raise TraceError(
-            f"session schema {stored.state.schema} is newer than {STATE_SCHEMA}; "
-            f"update guarded-agent"
-        )
-    return stored

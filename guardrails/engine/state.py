@@ -15,6 +15,7 @@ from guardrails.core.ids import CallId, RunId
 from guardrails.core.incident import Incident
 from guardrails.core.outcome import Outcome
 from guardrails.core.toolaction import Effect
+from guardrails.core.versions import version_field
 from guardrails.detectors.registry import DetectorStates
 from guardrails.engine.names import NameSet
 
@@ -45,7 +46,7 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class SessionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everything that the engine knows of one run."""
 
-    schema: int = STATE_SCHEMA
+    schema: int = version_field(STATE_SCHEMA)
     run: RunId
     incident: Incident | None = None
     shadow: bool = False

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
+from guardrails.core.versions import newer_version, update_needed, version_field
 from guardrails.errors import BaselineError
 from guardrails.gates.kubernetes.objects import KubeObject
 
@@ -164,7 +165,7 @@ class Snapshot(
 ):
     """Cluster and alerts at one instant."""
 
-    schema: int = SNAPSHOT_SCHEMA
+    schema: int = version_field(SNAPSHOT_SCHEMA)
     at: datetime
     cluster: str = ""
     """Uid of the `kube-system` namespace, when readable: which cluster this is."""
@@ -192,10 +193,6 @@ class Snapshot(
         return tuple(x for x in found.objects if isinstance(x, type_))
 
 
-class _SchemaOnly(msgspec.Struct, frozen=True):
-    schema: int = 0
-
-
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Snapshot)
 
@@ -212,9 +209,20 @@ def decode_snapshot(data: bytes, *, name: str) -> Snapshot:
         BaselineError: Not a snapshot, or one of a newer schema; the message begins with `name`.
     """
     try:
-        return _decoder.decode(data)
+        snapshot = _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BaselineError(f"{name}: {_why(data, error)}") from error
+        if newer := newer_version(data, known=SNAPSHOT_SCHEMA):
+            raise BaselineError(f"{name}: {_too_new(newer)}") from error
+        raise BaselineError(
+            f"{name}: not a snapshot written by `guarded-agent baseline record`: {error}"
+        ) from error
+    if snapshot.schema > SNAPSHOT_SCHEMA:
+        raise BaselineError(f"{name}: {_too_new(snapshot.schema)}")
+    return snapshot
+
+
+def _too_new(found: int) -> str:
+    return update_needed("snapshot", found=found, known=SNAPSHOT_SCHEMA)
 
 
 def write_snapshot(snapshot: Snapshot, path: Path) -> None:
@@ -244,13 +252,3 @@ def read_snapshot(path: Path) -> Snapshot:
     except OSError as error:
         raise BaselineError(f"{path}: cannot read the baseline: {error.strerror}") from error
     return decode_snapshot(data, name=str(path))
-
-
-def _why(data: bytes, error: Exception) -> str:
-    try:
-        schema = msgspec.json.decode(data, type=_SchemaOnly).schema
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        schema = 0
-    if schema > SNAPSHOT_SCHEMA:
-        return f"snapshot schema {schema} is newer than {SNAPSHOT_SCHEMA}; update guarded-agent"
-    return f"not a snapshot written by `guarded-agent baseline record`: {error}"

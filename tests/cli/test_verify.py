@@ -230,3 +230,13 @@ def test_a_baseline_of_another_kind_of_file_is_told(
     ran = _verify(cli, shop, quick, "-n", "shop", "--baseline", path)
     assert ran.code == 2
     assert f"{path}: not a snapshot" in ran.error
+
+
+@pytest.mark.parametrize("body", [{"schema": 9}, {"report": {"schema": 9, "evidence": []}}])
+def test_a_newer_report_is_not_judged(cli, tmp_path: Path, body: dict[str, object]) -> None:
+    """A report of a later version may hold what decides its verdict where we do not look."""
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps(body))
+    ran = cli("verify", "--replay", path)
+    assert ran.code == 2
+    assert "report schema 9 is newer than 1; update guarded-agent" in ran.error

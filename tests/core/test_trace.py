@@ -87,3 +87,20 @@ def test_interleaved_runs_are_told_apart(tmp_path: Path) -> None:
     first, second = read_trace(path)
     assert first.records == (RECORDS[0], RECORDS[2])
     assert second.records == (theirs,)
+
+
+def test_a_last_line_that_only_lacks_its_newline_is_whole(tmp_path: Path) -> None:
+    """A process killed between the last brace and the newline has lost nothing."""
+    path = write(tmp_path / "t.jsonl", HEADER, *RECORDS[:2])
+    path.write_bytes(path.read_bytes().removesuffix(b"\n"))
+    (stored,) = read_trace(path)
+    assert stored.records == RECORDS[:2]
+    assert not stored.torn
+
+
+def test_bytes_that_are_no_text_are_a_broken_line(tmp_path: Path) -> None:
+    """Damage of any kind names file and line."""
+    path = tmp_path / "t.jsonl"
+    path.write_bytes(encode_line(HEADER) + b'{"type":"\xff"}\n')
+    with pytest.raises(TraceError, match=r"t\.jsonl:2: not a trace record"):
+        read_trace(path)
