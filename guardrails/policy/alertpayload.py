@@ -4,7 +4,7 @@ Alertmanager writes this JSON, not a person: keys that we do not know are let th
 need is checked with the JSON path of what is wrong.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, cast
 
@@ -63,7 +63,8 @@ def read_alert_payload(
         namespaces: The scope. Empty: the namespaces in the alerts' labels.
 
     Returns:
-        An incident with the firing alerts, each once; resolved ones are left out.
+        An incident with the firing alerts, each once, since its earliest start; resolved ones are
+        left out.
 
     Raises:
         IncidentError: No JSON, not version 4, or no firing alert in it; a line per trouble, each
@@ -76,7 +77,7 @@ def read_alert_payload(
             f"all {len(payload.alerts)} are resolved" if payload.alerts else "the list is empty"
         )
         raise IncidentError(f"{source}: alerts: no alert is firing ({counted}); nothing to work on")
-    alerts = tuple({_key(alert): _matcher(alert) for alert in firing}.values())
+    alerts = _each_once(_matcher(alert) for alert in firing)
     return Incident(
         task=(task or "").strip() or _task(payload, firing),
         namespaces=check_namespaces(namespaces) or namespaces_of(alerts),
@@ -120,8 +121,14 @@ def _check_version(fields: Mapping[str, object], source: str) -> None:
     )
 
 
-def _key(alert: _Alert) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(alert.labels.items()))
+def _each_once(matchers: Iterable[AlertMatcher]) -> tuple[AlertMatcher, ...]:
+    """Merge alerts that several Prometheus replicas sent: without their label they are the same."""
+    found: dict[frozenset[tuple[str, str]], AlertMatcher] = {}
+    for matcher in matchers:
+        key = frozenset(matcher.labels.items())
+        began = [m.starts_at for m in (matcher, found.get(key, matcher)) if m.starts_at]
+        found[key] = AlertMatcher(labels=matcher.labels, starts_at=min(began, default=None))
+    return tuple(found.values())
 
 
 def _matcher(alert: _Alert) -> AlertMatcher:

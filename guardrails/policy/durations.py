@@ -64,7 +64,8 @@ def _read(value: object, info: ValidationInfo) -> float:
     return parse_duration(value)
 
 
-_PATTERN = r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"
+_PATTERN = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+$"
+_POSITIVE = r"^(?=.*[1-9])([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+$"
 _EXAMPLES = ["90s", "5m", "1h30m"]
 _write = PlainSerializer(format_duration, return_type=str)
 
@@ -86,6 +87,6 @@ PositiveSeconds = Annotated[
     Gt(0),
     BeforeValidator(_read),
     _write,
-    WithJsonSchema({"type": "string", "pattern": _PATTERN, "examples": _EXAMPLES}),
+    WithJsonSchema({"type": "string", "pattern": _POSITIVE, "examples": _EXAMPLES}),
 ]
 """A duration that must not be nothing: a limit, or the pause of a loop."""

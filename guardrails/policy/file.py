@@ -85,7 +85,12 @@ def _check_version(document: Document) -> None:
                 f"{document.source}:1: schema_version: missing; start the file with "
                 f"'schema_version: {POLICY_SCHEMA}'"
             )
-        case int(version) if version > POLICY_SCHEMA and not isinstance(version, bool):
+        case bool():  # which Python takes for 1
+            raise PolicyError(
+                f"{document.at(('schema_version',))}: schema_version: not a number; "
+                f"write {POLICY_SCHEMA}"
+            )
+        case int(version) if version > POLICY_SCHEMA:
             raise PolicyError(
                 f"{document.at(('schema_version',))}: schema_version: {version} is newer than "
                 f"{POLICY_SCHEMA}; update guarded-agent"

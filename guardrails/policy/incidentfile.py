@@ -14,6 +14,7 @@ from pydantic import (
     Field,
     GetJsonSchemaHandler,
     StringConstraints,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
@@ -26,8 +27,13 @@ _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _OBJECT = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
+def is_namespace(text: str) -> bool:
+    """Tell whether a text can be a namespace's name (an RFC 1123 label)."""
+    return _NAMESPACE.fullmatch(text) is not None
+
+
 def _namespace(text: str) -> str:
-    if not _NAMESPACE.fullmatch(text):
+    if not is_namespace(text):
         raise ValueError(f"{text!r} is no namespace name: lower-case letters, digits and '-'")
     return text
 
@@ -63,7 +69,11 @@ _KINDS = {
 }
 """Kinds by the words that kubectl takes for them."""
 
-NamespaceName = Annotated[str, AfterValidator(_namespace)]
+NamespaceName = Annotated[
+    str,
+    AfterValidator(_namespace),
+    WithJsonSchema({"type": "string", "pattern": f"^{_NAMESPACE.pattern}$"}),
+]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
@@ -74,7 +84,11 @@ class _Written(BaseModel):
 class WorkloadEntry(_Written):
     """A workload: `name`, `kind/name`, `namespace/kind/name`, or the same as an object."""
 
-    name: Annotated[str, AfterValidator(_object_name)]
+    name: Annotated[
+        str,
+        AfterValidator(_object_name),
+        WithJsonSchema({"type": "string", "pattern": f"^{_OBJECT.pattern}$"}),
+    ]
     kind: Annotated[str, AfterValidator(_kind)] = "Deployment"
     """In any of kubectl's spellings: `Deployment`, `deploy`, `sts` …"""
     namespace: NamespaceName | None = None

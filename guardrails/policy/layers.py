@@ -6,7 +6,7 @@ how `policy explain` lists them.
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import cast, get_origin
@@ -103,6 +103,8 @@ def from_environment(environ: Mapping[str, str]) -> Layer:
     Raises:
         PolicyError: A variable names no setting or holds a wrong value; a line each.
     """
+    known = {key: variable(key) for key in setting_keys()}
+    _refuse_single_underscores(environ, known.values())
     texts = {
         name.removeprefix(ENV_PREFIX).lower().replace(_NESTING, "."): (name, text)
         for name, text in sorted(environ.items())
@@ -113,8 +115,24 @@ def from_environment(environ: Mapping[str, str]) -> Layer:
         {key: text for key, (_, text) in texts.items()},
         kind=OriginKind.ENVIRONMENT,
         written={key: name for key, (name, _) in texts.items()},
-        known={key: variable(key) for key in setting_keys()},
+        known=known,
     )
+
+
+def _refuse_single_underscores(environ: Mapping[str, str], known: Iterable[str]) -> None:
+    """Name variables that mean a setting and would be passed over: one underscore where two belong.
+
+    Only exact ones. Kubernetes makes variables of its own for a Service that is called
+    guarded-agent (`GUARDED_AGENT_SERVICE_HOST`).
+    """
+    meant = {name.replace(_NESTING, "_"): name for name in known if _NESTING in name}
+    trouble = [
+        f"{name}: unknown setting; did you mean {meant[name]!r}?"
+        for name in sorted(environ)
+        if name in meant and environ[name].strip()
+    ]
+    if trouble:
+        raise PolicyError("\n".join(trouble))
 
 
 def from_flags(flags: Mapping[str, object]) -> Layer:

@@ -6,8 +6,7 @@ one value (the members of a union) become one line.
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import UnionType
-from typing import Annotated, TypeVar, Union, cast, get_args, get_origin
+from typing import TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -15,6 +14,7 @@ from pydantic_core import ErrorDetails
 from guardrails.errors import UsageError
 from guardrails.policy.document import Document, KeyPath, dotted, kind_of
 from guardrails.policy.durations import WRITTEN
+from guardrails.policy.modelkeys import homes_of, keys_at
 
 Model = TypeVar("Model", bound=BaseModel)
 Locate = Callable[[KeyPath], tuple[int, str]]
@@ -127,7 +127,7 @@ def _phrase(detail: ErrorDetails, path: KeyPath, model: type[BaseModel], text: s
     context: Mapping[str, object] = detail.get("ctx") or {}
     match detail["type"]:
         case "extra_forbidden":
-            return f"unknown key; {did_you_mean(str(path[-1]), _keys(model, path[:-1]))}"
+            return _unknown(str(path[-1]), path[:-1], model)
         case "missing":
             return "missing"
         case "literal_error" | "enum":
@@ -175,48 +175,26 @@ def _shown(value: object, text: str) -> str:
     return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
 
 
+def _unknown(key: str, around: KeyPath, model: type[BaseModel]) -> str:
+    """Say where a key belongs, if it is one at all; else which one was meant."""
+    homes = homes_of(model, key)
+    if not homes:
+        return f"unknown key; {did_you_mean(key, keys_at(model, around))}"
+    if "" in homes:
+        return f"not allowed here; {key!r} stands at the top of the file"
+    *others, last = (f"'{home}'" for home in homes)
+    places = f"{', '.join(others)} or {last}" if others else last
+    return f"not allowed here; {key!r} belongs under {places}"
+
+
 def _choice(shown: str, detail: ErrorDetails, context: Mapping[str, object]) -> str:
     expected = str(context.get("expected", ""))
     value = detail["input"]
+    if value == expected:
+        return f"{shown} in quotes is text; write {expected} without them"
     known = [word.strip("' ") for word in expected.replace(" or ", ", ").split(",")]
     hint = ""
     if isinstance(value, str):
         close = difflib.get_close_matches(value.lower(), known, n=1, cutoff=0.6)
         hint = f"; did you mean {close[0]!r}?" if close else ""
     return f"{shown} is not allowed; write {expected}{hint}"
-
-
-def _keys(model: type[BaseModel], path: KeyPath) -> Sequence[str]:
-    """List the keys that are allowed at a path."""
-    types: list[object] = [model]
-    for part in path:
-        types = [inner for outer in types for inner in _step(outer, part)]
-    return [
-        field.alias or name
-        for kind in types
-        if isinstance(kind, type) and issubclass(kind, BaseModel)
-        for name, field in kind.model_fields.items()
-    ]
-
-
-def _step(kind: object, part: str | int) -> list[object]:
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        for name, field in kind.model_fields.items():
-            if part in {name, field.alias}:
-                return _members(field.annotation)
-        return []
-    arguments = get_args(kind)
-    if get_origin(kind) is dict:
-        return _members(arguments[1])
-    if get_origin(kind) in {tuple, list}:
-        return _members(arguments[0])
-    return []
-
-
-def _members(kind: object) -> list[object]:
-    """Look through `X | Y` and `Annotated[X, …]`."""
-    if get_origin(kind) is Annotated:
-        return _members(get_args(kind)[0])
-    if get_origin(kind) in {Union, UnionType}:
-        return [inner for member in get_args(kind) for inner in _members(member)]
-    return [kind]

@@ -6,7 +6,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from guardrails.core.incident import AlertMatcher, Workload
 from guardrails.errors import IncidentError
-from guardrails.policy.incidentfile import NamespaceName
+from guardrails.policy.incidentfile import NamespaceName, is_namespace
 
 _LABELS = ("exported_namespace", "namespace")
 """Where an alert says its namespace. An exporter such as kube-state-metrics, scraped without
@@ -18,13 +18,16 @@ _names = TypeAdapter(tuple[NamespaceName, ...])
 def namespaces_of(
     alerts: Iterable[AlertMatcher], workloads: Iterable[Workload] = ()
 ) -> tuple[str, ...]:
-    """Gather the namespaces that alerts and workloads name, each once, in order."""
+    """Gather the namespaces that alerts and workloads name, each once, in order.
+
+    A label that can be no namespace is of another system (`AWS/EC2`), and no scope.
+    """
     found = [
         next((alert.labels[label] for label in _LABELS if alert.labels.get(label)), "")
         for alert in alerts
     ]
     found += [workload.namespace for workload in workloads]
-    return tuple(dict.fromkeys(name for name in found if name))
+    return tuple(dict.fromkeys(name for name in found if is_namespace(name)))
 
 
 def check_namespaces(names: Sequence[str]) -> tuple[str, ...]:

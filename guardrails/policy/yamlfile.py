@@ -18,6 +18,8 @@ from guardrails.policy.yamlnodes import Builder, compose
 
 MAX_BYTES = 256 * 1024
 """Longest file read. A large policy is 10 kB; PyYAML needs about two seconds for this much."""
+_SURROGATE = re.compile(r"\\[uU](?:0000)?[dD][89a-fA-F]")
+"""An escape of a surrogate: in JSON fine in pairs, in YAML never."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -72,6 +74,7 @@ def parse_yaml(data: bytes, *, source: str, what: str, error: type[UsageError]) 
         raise error(f"{source}: nested too deeply") from None
     if value is None:
         raise error(f"{source}: empty; there is no {what} in it")
+    _refuse_half_characters(value, text, source=source, error=error)
     return _document(value, builder.places, source=source, what=what, error=error)
 
 
@@ -109,7 +112,7 @@ def load_json(text: str, *, source: str, error: type[UsageError]) -> object:
         return found
 
     try:
-        return json.loads(text, object_pairs_hook=pairs)
+        value = json.loads(text, object_pairs_hook=pairs)
     except json.JSONDecodeError as problem:
         where = f"{source}:{problem.lineno}:{problem.colno}"
         raise error(f"{where}: not JSON: {problem.msg}") from problem
@@ -117,6 +120,21 @@ def load_json(text: str, *, source: str, error: type[UsageError]) -> object:
         raise error(f"{source}: nested too deeply") from None
     except ValueError as problem:  # an integer of more digits than Python converts
         raise error(f"{source}: not JSON that can be used: {problem}") from problem
+    _refuse_half_characters(value, text, source=source, error=error)
+    return value
+
+
+def _refuse_half_characters(
+    value: object, text: str, *, source: str, error: type[UsageError]
+) -> None:
+    """Refuse surrogates without their pair: no file, log or request can be written with them."""
+    if _SURROGATE.search(text):
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise error(
+                f"{source}: half a character (a \\u escape); write the character itself"
+            ) from None
 
 
 def _decode(data: bytes, *, source: str, error: type[UsageError]) -> str:

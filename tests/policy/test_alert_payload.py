@@ -104,6 +104,41 @@ def test_an_alert_that_comes_twice_counts_once() -> None:
     assert len(incident.alerts) == 1
 
 
+def test_an_alert_from_two_replicas_counts_once_since_its_earliest_start() -> None:
+    """Prometheus replicas add a label of their own; the reference must be older than the first."""
+    first = PAYLOAD["alerts"][0]
+    second = {
+        **first,
+        "labels": {**first["labels"], "prometheus_replica": "main-1"},
+        "startsAt": "2026-11-23T10:30:00+02:00",
+    }
+    for alerts in ([first, second], [second, first]):
+        incident = read_alert_payload(changed(("alerts",), alerts), source="-")
+        assert len(incident.alerts) == 1
+        assert incident.began_at == datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
+
+
+def test_a_label_that_can_be_no_namespace_is_no_scope() -> None:
+    """Exporters of other systems have a `namespace` too."""
+    for label in ("AWS/EC2", "../kube-system", "Shop"):
+        data = changed(("alerts", 0, "labels", "namespace"), label)
+        assert read_alert_payload(data, source="-").namespaces == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("2026-11-23T09:00:00.123456789Z", datetime(2026, 11, 23, 9, 0, 0, 123456, tzinfo=UTC)),
+        ("2026-11-23T09:00:00+05:30", datetime(2026, 11, 23, 3, 30, tzinfo=UTC)),
+        ("0001-01-01T00:00:00+14:00", None),
+    ],
+)
+def test_times_are_read_as_go_writes_them(written: str, meant: datetime | None) -> None:
+    """Nanoseconds are cut, zones kept, the zero time in any zone is none."""
+    data = changed(("alerts", 0, "startsAt"), written)
+    assert read_alert_payload(data, source="-").began_at == meant
+
+
 def test_a_zero_time_is_no_time() -> None:
     """Go writes the year 1 where nothing is known; a reference of that age does not exist."""
     data = changed(("alerts", 0, "startsAt"), "0001-01-01T00:00:00Z")
@@ -147,6 +182,13 @@ def test_a_zero_time_is_no_time() -> None:
         (
             changed(("alerts", 0, "startsAt"), "noon"),
             "hook.json: alerts[0].startsAt: 'noon' is not a time like 2026-01-31T09:00:00Z",
+        ),
+        (
+            changed(("alerts", 0, "startsAt"), "2026-11-23T09:00:00"),
+            (
+                "hook.json: alerts[0].startsAt: '2026-11-23T09:00:00' is not a time with a zone; "
+                "add Z or an offset"
+            ),
         ),
         (
             changed(("alerts", 0, "labels", "code"), 500),

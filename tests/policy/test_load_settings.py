@@ -56,6 +56,22 @@ def policy(tmp_path: Path) -> Path:
         ("ollama:qwen3:32b", "open"),
         ("fireworks:accounts/fireworks/models/llama-v3p1-8b", "open"),
         ("mistralai:mistral-small-latest", "open"),
+        ("gemini-3-flash-preview", "frontier"),
+        ("vertex_ai/gemini-3-pro", "frontier"),
+        ("global.anthropic.claude-haiku-4-5-20251001-v1:0", "mid-tier"),
+        ("google_anthropic_vertex:claude-opus-4-1@20250805", "frontier"),
+        ("openai:gpt-5.2-codex", "frontier"),
+        ("moonshot/kimi-k2.5", "mid-tier"),
+        ("bedrock_converse:moonshot.kimi-k2-thinking", "mid-tier"),
+        ("ollama:kimi-k2:1t-cloud", "mid-tier"),
+        ("openai/gpt-oss-120b", "open"),
+        ("bedrock_converse:openai.gpt-oss-120b-1:0", "open"),
+        ("ollama:gpt-oss:20b", "open"),
+        ("ollama_chat/qwen3", "open"),
+        ("ollama/mistral", "open"),
+        ("qwen3:8b", "open"),
+        ("phi4", "open"),
+        ("us.meta.llama3-3-70b-instruct-v1:0", "open"),
     ],
 )
 def test_a_model_finds_its_class(model: str, profile: str) -> None:
@@ -186,6 +202,25 @@ def test_wrong_variables_are_all_named() -> None:
             "did you mean 'shadow'?"
         ),
     ]
+
+
+def test_a_single_underscore_is_not_passed_over() -> None:
+    """The variable means a setting, so ignoring it would run under another policy."""
+    with pytest.raises(PolicyError) as caught:
+        load_settings(environ={"GUARDED_AGENT_GATE_REQUIRE": "alerts"})
+    assert str(caught.value) == (
+        "GUARDED_AGENT_GATE_REQUIRE: unknown setting; did you mean 'GUARDED_AGENT_GATE__REQUIRE'?"
+    )
+
+
+def test_the_variables_of_a_service_called_guarded_agent_are_left_alone() -> None:
+    """Kubernetes sets them in every pod beside such a Service."""
+    environ = {
+        "GUARDED_AGENT_SERVICE_HOST": "10.0.0.1",
+        "GUARDED_AGENT_PORT_8080_TCP": "tcp://10.0.0.1:8080",
+        "GUARDED_AGENT_GATE_SERVICE_PORT": "80",
+    }
+    assert load_settings(environ=environ) == load_settings(environ={})
 
 
 def test_flags_that_were_not_given_set_nothing() -> None:

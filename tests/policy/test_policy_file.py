@@ -66,6 +66,40 @@ def test_a_file_without_a_version_says_how_to_begin(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "trouble"),
+    [
+        ("gate: {require: full}", "gate: not allowed here; 'gate' belongs under 'defaults' or "),
+        ("models: [a]", "models: not allowed here; 'models' belongs under 'profiles.NAME'"),
+        (
+            "defaults: {require: full}",
+            (
+                "defaults.require: not allowed here; 'require' belongs under 'defaults.gate' or "
+                "'profiles.NAME.gate'"
+            ),
+        ),
+        (
+            "profiles: {mine: {mode: shadow}}",
+            "profiles.mine.mode: not allowed here; 'mode' stands at the top of the file",
+        ),
+    ],
+)
+def test_a_key_in_the_wrong_place_is_told_its_own(tmp_path: Path, text: str, trouble: str) -> None:
+    """Whoever writes `gate:` at the top knows the key and needs the place."""
+    said = refused(tmp_path, f"schema_version: 1\n{text}\n")
+    assert said.startswith(f"policy.yaml:2: {trouble}")
+
+
+@pytest.mark.parametrize(
+    ("version", "trouble"),
+    [("yes", "not a number; write 1"), ("'1'", "'1' in quotes is text; write 1 without them")],
+)
+def test_a_version_that_is_no_number(tmp_path: Path, version: str, trouble: str) -> None:
+    """A yes is no 1, although Python thinks so."""
+    said = refused(tmp_path, f"schema_version: {version}\n")
+    assert said == f"policy.yaml:1: schema_version: {trouble}"
+
+
 def test_a_newer_file_asks_for_an_update(tmp_path: Path) -> None:
     """A file of a later version is not guessed at."""
     assert refused(tmp_path, "\nschema_version: 2\nnew_thing: 1\n") == (

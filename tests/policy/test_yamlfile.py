@@ -8,6 +8,8 @@ from guardrails.errors import PolicyError, UsageError
 from guardrails.policy.document import Place
 from guardrails.policy.yamlfile import parse_json, parse_yaml, read_document
 
+HALF = r"p.yaml: half a character (a \u escape); write the character itself"
+
 
 def refused(data: bytes, *, json: bool = False) -> str:
     parse = parse_json if json else parse_yaml
@@ -68,6 +70,8 @@ def test_the_line_of_what_is_not_there_is_that_of_what_is_around_it() -> None:
         (b"a: 1\nb: \xff", "p.yaml:2: not UTF-8 text; save the file as UTF-8"),
         (b"a: 1\nb: \x00", r"p.yaml:2: control character '\x00'; this is no text file"),
         (b"[" * 100_000, "p.yaml: nested too deeply"),
+        (rb'a: "\ud800"', HALF),
+        (rb'{"\U0000dfff": 1}', HALF),
     ],
 )
 def test_each_broken_yaml_gives_one_line(data: bytes, trouble: str) -> None:
@@ -102,6 +106,7 @@ def test_times_stay_text() -> None:
         (b'{"a": 1, "a": 2}', "p.yaml: the key 'a' stands twice in one object"),
         (b"[1]", "p.yaml:1: the policy file must be a mapping (key: value), not a list"),
         (b"[" * 100_000, "p.yaml: nested too deeply"),
+        (rb'{"a": "\ud800"}', HALF),
     ],
 )
 def test_each_broken_json_gives_one_line(data: bytes, trouble: str) -> None:
