@@ -3,7 +3,9 @@
 Models write the same things under many names; the tables here hold those that public SRE tools use.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import cast
 
 import msgspec
@@ -14,12 +16,20 @@ from guardrails.actions.tables import listed
 from guardrails.core.toolaction import Target
 
 Arguments = Mapping[str, object]
+Line = tuple[str, ...] | str
+"""A command line: text for the shell, or the words themselves."""
 
 _COMMAND_KEYS = listed(
     "command cmd commands command_line commandline shell_command bash_command kubectl_command"
     " kubectl_cmd helm_command script shell bash"
 )
 """Arguments that hold a command line in a tool of any name."""
+_MOST_LINES = 100
+"""Lines taken from one call's arguments."""
+_DEEPEST_ARGUMENT = 8
+"""Nesting of the arguments. Tools wrap them in `input`, `params` or a list of steps: three deep."""
+_WORDS_KEYS = ("args", "argv", "arguments", "flags")
+"""Arguments that hold the words after a command that stands in its own argument."""
 _SHELL_KEYS = listed("args argv arguments input kubectl_args query line code text")
 """Arguments that hold a command line in a tool that is known to take one."""
 _QUERY_KEYS = listed("query promql expr expression logql sql statement q query_string traceql")
@@ -70,19 +80,51 @@ def decode(arguments: str) -> Arguments | None:
 
 
 def command_line(arguments: Arguments, *, of_shell_tool: bool) -> tuple[str, ...] | str | None:
-    """Find the command line among the arguments: text, or a list of words, or none."""
-    keys = [*_COMMAND_KEYS, *(_SHELL_KEYS if of_shell_tool else ())]
-    found = [
-        line
-        for key, value in arguments.items()
-        if key.lower() in keys and (line := _as_line(value, key=key.lower())) is not None
-    ]
+    """Find the command line among the arguments: text, or a list of words, or none.
+
+    Args:
+        arguments: The decoded arguments; what is nested in them counts too.
+        of_shell_tool: Whether the tool is known to take a command line.
+    """
+    split = _split_line(arguments)
+    if split is not None:
+        return split
+    keys = frozenset([*_COMMAND_KEYS, *(_SHELL_KEYS if of_shell_tool else ())])
+    found = list(islice(_lines_in(arguments, keys=keys, depth=0), _MOST_LINES))
     if not found and of_shell_tool:
         texts = [value for value in arguments.values() if isinstance(value, str)]
         found = list(texts[:1]) if len(texts) == 1 else []
     if len(found) <= 1:
         return found[0] if found else None
     return "\n".join(line if isinstance(line, str) else quote(line) for line in found)
+
+
+def _split_line(arguments: Arguments) -> tuple[str, ...] | None:
+    """Join `command: get` with `args: [pods, -n, shop]` where they stand beside each other."""
+    plain = {key.lower(): value for key, value in arguments.items()}
+    command = next((plain[key] for key in ("command", "cmd") if key in plain), None)
+    if not isinstance(command, str) or not command.strip():
+        return None
+    for key in _WORDS_KEYS:
+        words = _as_line(plain.get(key), key=key)
+        if isinstance(words, tuple):
+            return (*command.split(), *words)
+    return None
+
+
+def _lines_in(value: object, *, keys: frozenset[str], depth: int) -> Iterator[Line]:
+    if depth > _DEEPEST_ARGUMENT:
+        return
+    if isinstance(value, dict):
+        for key, inner in cast("dict[str, object]", value).items():
+            line = _as_line(inner, key=key.lower()) if key.lower() in keys else None
+            if line is not None:
+                yield line
+            else:
+                yield from _lines_in(inner, keys=keys, depth=depth + 1)
+    elif isinstance(value, list):
+        for inner in cast("list[object]", value):
+            yield from _lines_in(inner, keys=keys, depth=depth + 1)
 
 
 def _as_line(value: object, *, key: str) -> tuple[str, ...] | str | None:
@@ -119,8 +161,19 @@ _DEEPEST_PROMQL = 50
 """Brackets. The parser recurses on the stack of the process: 100,000 of them end it."""
 
 
+_METRIC = re.compile(
+    r"up|ALERTS(?:_FOR_STATE)?"
+    r"|(?:kube|node|container|http|process|go|apiserver|istio|envoy|etcd|coredns|kubelet|prometheus"
+    r"|alertmanager)_\w+"
+    r"|\w+_(?:total|count|sum|bucket|seconds|bytes|info|ratio|created)"
+)
+"""Bare names that are surely metrics: Prometheus's own, and its naming conventions."""
+
+
 def is_promql(text: str) -> bool:
-    """Tell whether a text is surely PromQL: it parses, and is more than a bare word."""
+    """Tell whether a text is surely PromQL: it parses, and is more than any bare word."""
+    if len(text) <= _LONGEST_QUERY and _METRIC.fullmatch(text.strip()):
+        return True
     opened = sum(text.count(bracket) for bracket in "([{")
     if not 0 < opened <= _DEEPEST_PROMQL or len(text) > _LONGEST_PROMQL:
         return False

@@ -25,7 +25,9 @@ _PIECE = re.compile(
 )
 _REGEX = re.compile(r"/(?:\\.|\[[^\]\n]*\]|[^/\\\n])*/")
 _BEFORE_A_REGEX = frozenset("(,{};!~&|\n")
-_WRITES = re.compile(r"\bprintf?\b[^;}\n]*>")
+_PRINT = re.compile(r"\bprintf?\b")
+_GOES_ON = re.compile(r"(?:,|\\|&&|\|\|)[ \t]*\n")
+"""A newline that does not end a statement."""
 _LONE_PIPE = re.compile(r"(?<!\|)\|(?!\|)")
 
 
@@ -41,9 +43,18 @@ def awk(invocation: Invocation) -> ToolAction:
     left = _without_literals(program)
     if left is None or _RUNS_CODE.search(program) or _LONE_PIPE.search(left):
         return unclear("awk", why="a program that may run commands")
-    if _WRITES.search(left):
+    if _redirects(left):
         return one("awk", verb=">", effect=Effect.WRITE, why="prints into a file")
     return one("awk", verb="", effect=Effect.READ, targets=file_targets(files))
+
+
+def _redirects(left: str) -> bool:
+    """Tell whether one statement prints and has a `>` behind it."""
+    for statement in re.split(r"[;}\n]", _GOES_ON.sub(" ", left)):
+        found = _PRINT.search(statement)
+        if found is not None and ">" in statement[found.end() :]:
+            return True
+    return False
 
 
 def _without_literals(program: str) -> str | None:

@@ -18,7 +18,7 @@ from guardrails.actions.arguments import (
     targets_of,
 )
 from guardrails.actions.meaning import join, one, unclear
-from guardrails.actions.names import NameMeaning, read_name
+from guardrails.actions.names import EITHER, NameMeaning, read_name
 from guardrails.actions.programs import is_program, is_verb_of
 from guardrails.actions.rules import RUN_TOOLS, ToolRules, matches
 from guardrails.actions.shell import analyse
@@ -38,8 +38,16 @@ _DEFAULT_RULES = ToolRules()
 _OWN_PROGRAMS = ("kubectl", "helm", "argocd", "flux", "istioctl", "curl", "promtool")
 """Tools named after these take their arguments with or without the program's own name."""
 _VERB = re.compile(r"-|[a-z][a-z-]*$")
+_URL = re.compile(r"https?://", re.IGNORECASE)
 _KEYWORDS = tokens("for while until if case select function time")
 """Words of bash itself, before which no program's name belongs."""
+_SEARCHES = tokens("search find lookup browse grep retrieve discover")
+"""Verbs of tools that look for words in a text."""
+_TEXT_WORDS = tokens("knowledge docs documentation runbook runbooks wiki web")
+_SQL_WORDS = tokens(
+    "sql db database postgres postgresql pg mysql mariadb sqlite clickhouse snowflake bigquery"
+    " table tables"
+)
 _QUERY_WORDS = tokens(
     "prometheus promql prom loki logql metrics metric thanos mimir victoriametrics tempo traceql"
     " jaeger elasticsearch opensearch clickhouse alertmanager grafana"
@@ -92,7 +100,7 @@ def _classify(
             found = _weigh(found, tool=tool, name=name)
         return _aim(found, tool=tool, name=name, arguments=decoded)
     if of_shell_tool:
-        return unclear(tool, verb=name.verb, why="no command line among the arguments")
+        return _without_line(tool, decoded, name=name)
     if matches(tool, patterns=RUN_TOOLS):
         return one(tool, verb=name.verb, effect=Effect.READ, why="acts within the run only")
     by_query = _by_query(tool, decoded, name=name)
@@ -100,12 +108,43 @@ def _classify(
         return by_query
     targets = targets_of(decoded, words=name.words)
     effect, why = _by_annotations(annotations, name=name)
+    asked = _asked(decoded)
+    if asked is not None and (effect is None or asked.gravity > effect.gravity):
+        effect, why = asked, "the arguments name the verb"
     if effect is None:
         return unclear(tool, why="a tool whose name says nothing", targets=targets)
     return one(tool, verb=name.verb, effect=effect, targets=targets, why=why)
 
 
 _remembered = lru_cache(maxsize=_REMEMBERED)(_classify)
+
+
+_VERB_KEYS = ("action", "verb", "operation", "method", "http_method", "subcommand")
+"""Arguments that name what a tool of many uses is to do: `manage_pod(action="delete")`."""
+_HTTP_METHODS = {
+    **dict.fromkeys(("get", "head", "options"), Effect.READ),
+    **dict.fromkeys(("post", "put", "patch"), Effect.WRITE),
+    "delete": Effect.DESTRUCTIVE,
+}
+
+
+def _asked(arguments: Arguments) -> Effect | None:
+    """Tell the gravest effect that an argument names as the verb."""
+    said: list[Effect] = []
+    for key, value in arguments.items():
+        if key.lower() in _VERB_KEYS and isinstance(value, str):
+            effect = _HTTP_METHODS.get(value.lower()) or read_name(value).effect
+            said += [] if effect is None else [effect]
+    return max(said, key=lambda effect: effect.gravity, default=None)
+
+
+def _without_line(tool: str, arguments: Arguments, *, name: NameMeaning) -> ToolAction:
+    """Judge a tool that takes a command line and got none: nobody knows what it would run."""
+    doubt = unclear(tool, verb=name.verb, why="no command line among the arguments")
+    if _asked(arguments) is Effect.DESTRUCTIVE:
+        targets = targets_of(arguments, words=name.words)
+        return join([doubt, one(tool, verb="", effect=Effect.DESTRUCTIVE, targets=targets)])
+    return doubt
 
 
 def _malformed(tool: str, *, name: NameMeaning) -> ToolAction:
@@ -123,8 +162,10 @@ def _complete(line: str | tuple[str, ...], *, tool: str) -> str:
     lowered = tool.lower()
     if first and lowered.startswith("nl2"):
         return text  # natural language: only a literal command line is understood
-    if not _VERB.match(first) or first in _KEYWORDS:
+    if first in _KEYWORDS:
         return text
+    if not _VERB.match(first):
+        return f"curl {text}" if "curl" in lowered and _URL.match(first) else text
     for program in _OWN_PROGRAMS:
         if program in lowered and (is_verb_of(program, first) or not is_program(first)):
             return f"{program} {text.lstrip()}"
@@ -156,7 +197,7 @@ def _by_query(tool: str, arguments: Arguments, *, name: NameMeaning) -> ToolActi
         return None
     key, text = found
     target = query_target(text)
-    if key in {"sql", "statement"} or looks_like_sql(text):
+    if key in {"sql", "statement"} or (looks_like_sql(text) and _takes_sql(name)):
         effect = sql_effect(text)
         if name.effect is Effect.DESTRUCTIVE:
             effect = Effect.DESTRUCTIVE
@@ -167,6 +208,12 @@ def _by_query(tool: str, arguments: Arguments, *, name: NameMeaning) -> ToolActi
     return None
 
 
+def _takes_sql(name: NameMeaning) -> bool:
+    """Tell whether a query may be SQL: `search_docs` for "delete pod stuck" is none."""
+    of_texts = name.verb in _SEARCHES or not _TEXT_WORDS.isdisjoint(name.words)
+    return not of_texts or not _SQL_WORDS.isdisjoint(name.words)
+
+
 def _only_asks(name: NameMeaning) -> bool:
     """Tell whether a query tool's verb is none, a reading one, or `run`/`execute` of a query."""
     return name.effect in {None, Effect.READ} or name.verb in {"run", "exec", "execute", "call"}
@@ -175,12 +222,20 @@ def _only_asks(name: NameMeaning) -> bool:
 def _by_annotations(
     annotations: ToolAnnotations, *, name: NameMeaning
 ) -> tuple[Effect | None, str]:
-    """Weigh what the tool says of itself against its name; the name can only raise it."""
+    """Weigh what the tool says of itself against its name.
+
+    The Model Context Protocol calls annotations hints that nobody should trust of an unknown
+    server. So a tool may confess more than its name says, but a read-only hint is believed only of
+    a name that says nothing, reads, or may mean either (`run_report`). A policy's `read` list,
+    which a person wrote, overrules all of this.
+    """
     if annotations.destructive and not annotations.read_only:
         return Effect.DESTRUCTIVE, "the tool says that it destroys"
     if annotations.read_only:
-        if name.effect is Effect.DESTRUCTIVE:
-            return Effect.DESTRUCTIVE, "its name says more than its read-only hint"
+        if name.effect is Effect.DESTRUCTIVE or (
+            name.effect is Effect.WRITE and name.verb not in EITHER
+        ):
+            return name.effect, "its name says more than its read-only hint"
         return Effect.READ, "the tool says that it only reads"
     if annotations.read_only is False and name.effect in {None, Effect.READ}:
         return Effect.WRITE, "the tool says that it does not only read"

@@ -5,6 +5,7 @@ another way. Everything else stays open, because a wrong guess would turn a writ
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from tree_sitter import Node
@@ -18,6 +19,8 @@ _ASSIGNS_BY_NAME = re.compile(
     r"|printf\s+-v|let)\b|(?:^|[\s;&|({])\.\s|\(\(|(?:^|[\s;&|({])set\s"
 )
 """Words that can give a variable a value without an assignment that the tree shows."""
+_PLAINLY_NAMED = re.compile(r"(?<!\$)(?<!\$\{)\b\w+\b")
+"""Words without a dollar before them."""
 
 
 def constants_of(root: Node, *, line: str) -> Constants:
@@ -25,6 +28,7 @@ def constants_of(root: Node, *, line: str) -> Constants:
     if "=" not in line or "$" not in line or _ASSIGNS_BY_NAME.search(line):
         return _NO_CONSTANTS
     found: dict[str, Constant] = {}
+    named = Counter(_PLAINLY_NAMED.findall(line))
     for assignment in _top_level_assignments(root):
         name, value = (
             assignment.child_by_field_name("name"),
@@ -36,14 +40,9 @@ def constants_of(root: Node, *, line: str) -> Constants:
             continue
         text = word_of(value, constants=_NO_CONSTANTS)
         label = name.text.decode("utf-8", "replace")
-        if OPEN not in text and _named_once(label, line=line):
+        if OPEN not in text and named[label] == 1:  # in its only assignment
             found[label] = Constant(value=text, known_from=assignment.end_byte)
     return found
-
-
-def _named_once(label: str, *, line: str) -> bool:
-    """Tell whether the name stands once without a dollar: in its only assignment."""
-    return len(re.findall(rf"(?<!\$)(?<!\$\{{)\b{re.escape(label)}\b", line)) == 1
 
 
 def _top_level_assignments(root: Node) -> Iterator[Node]:

@@ -47,6 +47,7 @@ HELM = VerbProgram(
     program="helm",
     flags=_FLAGS,
     namespace_flags=("-n", "--namespace"),
+    file_flags=("--output-dir",),
     verbs={
         **rows(_RELEASE_READ, paths="status history hist"),
         **rows(READ, paths="list ls env version template lint verify completion help search"),
@@ -82,8 +83,6 @@ def helm(invocation: Invocation) -> ToolAction:
     action = HELM(invocation)
     if flags.has("--post-renderer"):
         return join([action, unclear("helm", why="a post-renderer runs a program")])
-    if flags.has("--output-dir"):
-        return join([action, one("helm", verb="--output-dir", effect=Effect.WRITE, why="files")])
     operation = action.operations[0]
     if operation.verb in _ONE_RELEASE and len(operation.targets) > 1:
         return _first_target(action, operation=operation)

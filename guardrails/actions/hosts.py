@@ -3,11 +3,12 @@
 Also the small Kubernetes companions (`kubens`, `stern`, `kustomize`) that need no own file.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from guardrails.actions.invocation import FlagTable, Invocation, Program, sort_flags
-from guardrails.actions.meaning import OPEN, known, one, unclear
+from guardrails.actions.meaning import OPEN, join, known, one, unclear
 from guardrails.actions.sql import sql_effect
 from guardrails.actions.tables import tokens
 from guardrails.actions.verbs import GROUP, READ, WRITE, Verb, VerbProgram, rows
@@ -103,6 +104,8 @@ def _journalctl(invocation: Invocation) -> ToolAction:
 
 
 _IP_LOOKS = frozenset({"show", "list", "ls", "lst", "get", "s", "sh", "l"})
+_IP_BATCH = re.compile(r"-b(?:$|a)|-force")
+"""`-batch FILE` may be cut to `-b`; `-br` is brief."""
 _IP_OBJECTS = tokens("a addr address l link r ro route n neigh neighbour rule netns maddr")
 
 
@@ -111,7 +114,7 @@ def _ip(invocation: Invocation) -> ToolAction:
     operands = [word for word in invocation.words if not word.startswith("-")]
     if not operands or operands[0] not in _IP_OBJECTS:
         return unclear("ip", why="an object that is not known")
-    if any(word.startswith("-b") for word in invocation.words):
+    if any(_IP_BATCH.match(word) for word in invocation.words):
         return unclear("ip", why="a batch file")
     looks = len(operands) == 1 or operands[1] in _IP_LOOKS
     effect = Effect.READ if looks else Effect.WRITE
@@ -125,9 +128,14 @@ class _Database:
     statement: tuple[str, ...]
     """Flags that carry a statement."""
     flags: FlagTable
+    password: str = ""
+    """A flag that takes its value only as part of the same word: `-pSECRET`, or none."""
 
     def __call__(self, invocation: Invocation) -> ToolAction:
-        found = sort_flags(invocation.words, table=self.flags)
+        words = invocation.words
+        if self.password:
+            words = tuple(word for word in words if not word.startswith(self.password))
+        found = sort_flags(words, table=self.flags)
         statements = found.all(*self.statement)
         if not statements and invocation.stdin is not None:
             statements = [invocation.stdin]
@@ -156,29 +164,81 @@ _DATABASES: Mapping[str, Program] = {
             statement=("-e", "--execute"),
             flags=_table(
                 "-e --execute -u --user -h --host -P --port -D --database --password --protocol -S",
-                "-N --skip-column-names -B --batch -s --silent -v -t --table -E --vertical -p",
+                "-N --skip-column-names -B --batch -s --silent -v -t --table -E --vertical",
             ),
+            password="-p",  # noqa: S106  # the flag, not a password
         ),
     ),
 }
+_REDIS = FlagTable(
+    valued=tokens("-h -p -s -a -u -r -i -n -d -D -X --user --pass --cacert --cert --key --sni -t"),
+    switches=tokens(
+        "--tls --insecure --raw --no-raw --csv --json --no-auth-warning -c -2 -3 --latency --stat"
+        " --bigkeys --memkeys --hotkeys --scan --help --version"
+    ),
+    stop_at_operand=True,
+)
+_REDIS_LOOKS = tokens(
+    "ping info get mget exists type ttl pttl strlen getrange llen lrange lindex hget hmget hgetall"
+    " hlen hkeys hvals hexists scard smembers sismember zcard zrange zscore zcount scan sscan hscan"
+    " zscan keys dbsize time role lastsave command xlen xrange xinfo"
+)
+_REDIS_PAIRS = {
+    "config": "get",
+    "cluster": "info nodes slots shards",
+    "slowlog": "get len",
+    "memory": "usage stats doctor",
+    "latency": "latest doctor history",
+    "client": "list info",
+    "object": "encoding idletime freq",
+}
+
+
+def _redis(invocation: Invocation) -> ToolAction:
+    """Judge `redis-cli`: commands that are not in the table change data, or run a script."""
+    flags = sort_flags(invocation.words, table=_REDIS)
+    words = [word.lower() for word in flags.operands]
+    looks = words[:1] and (
+        words[0] in _REDIS_LOOKS
+        or not {*words[1:2]}.isdisjoint(_REDIS_PAIRS.get(words[0], "").split())
+    )
+    idle = not words and flags.has("--latency", "--stat", "--bigkeys", "--memkeys", "--scan")
+    if flags.unknown or flags.rest or not (words or idle):
+        return unclear("redis-cli", why="commands that are not known")
+    effect = Effect.READ if looks or idle else Effect.WRITE
+    if words[:1] in (["flushall"], ["flushdb"], ["del"], ["unlink"], ["shutdown"]):
+        effect = Effect.DESTRUCTIVE
+    return one("redis-cli", verb=known(" ".join(words[:1])), effect=effect)
+
+
+_KUSTOMIZE = VerbProgram(
+    program="kustomize",
+    file_flags=("-o", "--output"),
+    flags=_table(
+        "--load-restrictor --reorder -o --output --helm-command --env -e --mount",
+        "--enable-helm -h --help --enable-alpha-plugins --enable-exec --network",
+    ),
+    verbs={**rows(READ, paths="build version cfg"), **rows(WRITE, paths="edit create")},
+)
+
+
+def _kustomize(invocation: Invocation) -> ToolAction:
+    """Judge `kustomize`: `build` prints, unless it is told a file or lets plugins run."""
+    flags = sort_flags(invocation.words, table=_KUSTOMIZE.flags)
+    action = _KUSTOMIZE(invocation)
+    if flags.unknown or flags.has("--enable-alpha-plugins", "--enable-exec", "--helm-command"):
+        return join([action, unclear("kustomize", why="plugins run programs")])
+    return action
+
+
 HOST_PROGRAMS: dict[str, Program] = {
     **_DATABASES,
     "systemctl": _SYSTEMCTL,
     "journalctl": _journalctl,
     "etcdctl": _ETCDCTL,
     "ip": _ip,
-    "stern": VerbProgram(
-        program="stern",
-        flags=_table(
-            "-n --namespace -c --container -l --selector --since --tail --context -o -i -e"
-        ),
-        verbs={".": READ},
-    ),
-    "kustomize": VerbProgram(
-        program="kustomize",
-        flags=_table("--load-restrictor --reorder", "--enable-helm -h --help"),
-        verbs={**rows(READ, paths="build version cfg"), **rows(WRITE, paths="edit create")},
-    ),
+    "redis-cli": _redis,
+    "kustomize": _kustomize,
     **dict.fromkeys(
         ("kubectx", "kubens"),
         VerbProgram(program="kubectx", flags=_table("", "-c --current -h --help"), verbs={}),

@@ -1,9 +1,12 @@
 """`istioctl`: it mostly looks (`proxy-status`, `analyze`); install and tag change the mesh."""
 
-from guardrails.actions.invocation import FlagTable
+from dataclasses import dataclass
+
+from guardrails.actions.invocation import Flags, FlagTable
+from guardrails.actions.meaning import one
 from guardrails.actions.tables import tokens
-from guardrails.actions.verbs import GROUP, READ, WRITE, Verb, VerbProgram, rows
-from guardrails.core.toolaction import Effect
+from guardrails.actions.verbs import GROUP, READ, WRITE, FoundVerb, Verb, VerbProgram, rows
+from guardrails.core.toolaction import Effect, ToolAction
 
 _FLAGS = FlagTable(
     valued=tokens(
@@ -25,7 +28,25 @@ _FLAGS = FlagTable(
 )
 _X = ("x", "experimental")
 
-ISTIOCTL = VerbProgram(
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Istioctl(VerbProgram):
+    def judge(self, found: FoundVerb, *, flags: Flags) -> ToolAction:
+        """Let the flags weigh that make a look change a log level or write files."""
+        action = VerbProgram.judge(self, found, flags=flags)
+        if found.path.endswith(" log") and flags.has("--level", "-r", "--reset"):
+            return one(
+                "istioctl",
+                verb=found.path,
+                effect=Effect.WRITE,
+                why="changes the proxy's log level",
+            )
+        if found.path == "manifest generate" and flags.has("-o", "--output"):  # elsewhere a format
+            return one("istioctl", verb=found.path, effect=Effect.WRITE, why="writes files here")
+        return action
+
+
+ISTIOCTL = _Istioctl(
     program="istioctl",
     flags=_FLAGS,
     namespace_flags=("-n", "--namespace"),
@@ -35,15 +56,10 @@ ISTIOCTL = VerbProgram(
             paths="analyze version proxy-status ps proxy-config pc validate completion help"
             " verify-install options dashboard dash d ztunnel-config zc",
         ),
-        **rows(GROUP, paths="manifest tag profile operator waypoint experimental x bug-report"),
-        **rows(
-            Verb(effect=Effect.WRITE, why="changes the proxy's log level"),
-            paths="log",
-            under="proxy-config",
-        ),
-        **rows(
-            Verb(effect=Effect.WRITE, why="changes the proxy's log level"), paths="log", under="pc"
-        ),
+        **rows(GROUP, paths="manifest tag profile operator waypoint experimental x"),
+        **rows(Verb(effect=Effect.WRITE, why="writes an archive here"), paths="bug-report"),
+        "proxy-config log": READ,
+        "pc log": READ,
         **rows(READ, under="manifest", paths="generate diff translate"),
         **rows(READ, under="profile", paths="list dump diff"),
         **rows(READ, under="tag", paths="list generate"),

@@ -99,6 +99,9 @@ _FLAG_RULES: tuple[tuple[str, frozenset[str], Effect, str], ...] = (
         Effect.WRITE,
         "writes files",
     ),
+    ("-o", frozenset({"kustomize"}), Effect.WRITE, "writes files"),
+    ("--output", frozenset({"kustomize"}), Effect.WRITE, "writes files"),
+    ("--helm-command", frozenset({"kustomize"}), Effect.WRITE, "runs a program"),
 )
 """Flags that change what a verb does. `--list` beside an assignment fails in kubectl itself."""
 

@@ -15,9 +15,11 @@ _CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\d_a-zA-Z
 _READS = tokens(
     "get list describe query search show read fetch find inspect view check count watch explain"
     " lookup analyze analyse summarize summarise monitor tail top diff compare validate verify"
-    " retrieve grep cat ls browse collect detect diagnose examine discover observe obtain probe"
-    " ping trace profile status history scan select think download load"
+    " retrieve grep cat ls glob browse collect detect diagnose examine discover observe obtain"
+    " probe ping trace profile status history scan select think download wait sleep"
 )
+_NOUNS_TOO = tokens("count monitor tail top trace profile status history scan")
+"""Reading words that are as often nouns: after them a later verb decides (`status_update`)."""
 _WRITES = tokens(
     "patch apply scale restart create set rollback roll update exec execute run edit write add"
     " insert put post send call invoke trigger start stop pause resume enable disable install"
@@ -30,13 +32,16 @@ _WRITES = tokens(
 )
 _DESTROYS = tokens(
     "delete drain remove uninstall destroy purge prune kill terminate evict drop truncate wipe"
-    " erase clear flush reset rm del cleanup unset revoke detach abort shred format deprovision"
+    " erase clear flush reset rm del clean cleanup unset revoke detach abort shred format"
+    " deprovision"
 )
 _OBSERVED = tokens(
     "logs log metrics metric events event traces alerts alert topology promql logql prometheus"
     " loki jaeger pods services nodes deployments dashboard runbook documentation docs knowledge"
-    " health version info details overview summary spans incidents"
+    " health version info details overview summary spans incidents schema"
 )
+EITHER = tokens("run exec execute call invoke use generate open send post submit assign schedule")
+"""Writing words that also stand in the names of tools that only look (`run_report`)."""
 _JOINS = frozenset({"and", "or", "then"})
 _OF_COMMAND_LINES = tokens(
     "exec execute run bash sh shell terminal cmd command commands kubectl helm argocd flux"
@@ -80,8 +85,11 @@ def read_name(tool: str) -> NameMeaning:
         said = _effect_of_word(word)
         if said is None:
             continue
-        if effect is None or (words[place - 1] in _JOINS and said.gravity > effect.gravity):
+        joined = words[place - 1] in _JOINS or verb in _NOUNS_TOO
+        if effect is None or (joined and said.gravity > effect.gravity):
             verb, effect = word, said
     if effect is None and not _OBSERVED.isdisjoint(words):
         effect = Effect.READ
+    if effect is Effect.READ and not tool.isascii():
+        effect = None  # a letter that only looks like one of ours
     return NameMeaning(words=words, verb=verb, effect=effect)

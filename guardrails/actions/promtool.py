@@ -12,10 +12,12 @@ _QUERY = Verb(effect=Effect.READ)
 
 PROMTOOL = VerbProgram(
     program="promtool",
+    file_flags=("--junit",),
     flags=FlagTable(
         valued=tokens(
             "--http.config.file --url --format -o --start --end --step --time --match --header"
             " --lint --ignore-unknown --label --duration --threshold --query --timeout --limit"
+            " --junit --run"
         ),
         switches=tokens(
             "-h --help --version --experimental --lint-fatal --syntax-only --agent --extended"
@@ -69,6 +71,7 @@ _AMTOOL = VerbProgram(
 )
 _LOGCLI = VerbProgram(
     program="logcli",
+    file_flags=("--part-path-prefix",),
     flags=FlagTable(
         valued=tokens(
             "--addr --username --password --ca-cert --cert --key --org-id --query-tags"

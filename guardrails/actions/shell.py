@@ -23,9 +23,10 @@ from guardrails.core.toolaction import Effect, ToolAction
 
 _LANGUAGE = Language(tree_sitter_bash.language())
 
-LONGEST_LINE = 131_072
-"""Characters. Linux passes no longer string to a program (MAX_ARG_STRLEN), so `bash -c` could not
-run it either; beyond it parsing costs time and buys nothing."""
+LONGEST_LINE = 16_384
+"""Characters. The recovery of tree-sitter-bash 0.25.1 from errors takes time that grows with the
+square of the line: `a)a)a)…` takes a second at this length and a minute at 100 kB. Scripts that
+models write are below 6 kB, and no longer manifest is read for its targets."""
 
 _DEEPEST = 90
 """Nesting of syntax nodes. Models write fewer than 20; the bound keeps Python's stack safe."""
@@ -48,6 +49,13 @@ _SKIPPED = re.compile(rb"(?:[ \t\r\n]|\\\r?\n)*")
 """What may stand between two syntax nodes. Other text there was dropped by the grammar."""
 
 _LITERAL = frozenset({"raw_string", "ansi_c_string", "comment", "heredoc_start", "heredoc_end"})
+_QUOTED = frozenset({"raw_string", "ansi_c_string"})
+_EVALUATES = frozenset(
+    {"variable_assignment", "array", "subscript", "for_statement", "case_statement"}
+    | {"binary_expression", "unary_expression", "test_command", "declaration_command"}
+    | {"unset_command", "arithmetic_expansion"}
+)
+"""Where bash may evaluate a quoted text after all: `X='a[$(rm f)]'; echo $((X))` runs `rm`."""
 _TO_NOWHERE = re.compile(r"/dev/(?:null|stdout|stderr|tty|fd/\d+)")
 _STANDARD_PLACES = re.compile(r"(?:/usr/local|/usr|/opt/homebrew|/snap)?/s?bin/[^/]+")
 
@@ -83,6 +91,14 @@ def analyse_at(line: str, *, depth: int) -> ToolAction:
         reader.doubt("the line is not valid text")
     reader.walk_root(root)
     return join(reader.parts) if reader.parts else NOTHING
+
+
+def _kept_for_later(node: Node) -> bool:
+    """Tell whether a quoted text goes into a variable or a test."""
+    around = node.parent
+    while around is not None and around.type in {"concatenation", "parenthesized_expression"}:
+        around = around.parent
+    return around is not None and around.type in _EVALUATES
 
 
 @dataclass(slots=True)
@@ -141,8 +157,16 @@ class _Reader:
             case "variable_assignment" | "for_statement" | "unset_command":
                 self._assigned(node)
                 self._children(node)
+            case "expansion":
+                self._expansion(node)
             case _:
                 self._other(node)
+
+    def _expansion(self, node: Node) -> None:
+        """Doubt `${X@P}`, which runs the substitutions in a variable's value."""
+        if (node.text or b"").rstrip(b"} ").endswith(b"@P"):
+            self.doubt("expands a variable's value as a prompt, which may run anything")
+        self._other(node)
 
     def _other(self, node: Node) -> None:
         if node.child_count:
@@ -153,6 +177,10 @@ class _Reader:
             self.doubt("the line is cut short")
         elif node.is_named and node.type not in _LITERAL:
             self._leaf(node)
+        elif node.type in _QUOTED and _kept_for_later(node):
+            text = word_of(node, constants={})
+            if "`" in text or "$(" in text:
+                self.doubt("a quoted substitution that the shell may run")
 
     def _leaf(self, node: Node) -> None:
         """Doubt text in which the grammar overlooked a substitution."""

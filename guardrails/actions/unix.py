@@ -29,16 +29,16 @@ _LOOKS = listed(
     " getent locale tty printenv pwd realpath readlink basename dirname which whereis type seq"
     " yes true false expr bc factor cal numfmt jq gojq jless ping ping6 dig nslookup host"
     " traceroute tracepath mtr netstat whois getfacl lsmod findmnt namei tput clear"
-    " jp csvlook look apropos help ts"
+    " jp csvlook look apropos help ts pg_isready stern"
 )
 """None of these has a flag that changes anything an agent would mind."""
 
 _SHELL_WORDS = listed(
     ": [ [[ test sleep wait exit return break continue shift cd pushd popd dirs jobs ulimit umask"
     " times set shopt let getopts local declare typeset readonly export unset fg bg"
-    " suspend logout disown compgen complete"
+    " suspend logout disown"
 )
-"""Shell builtins that touch only the shell itself."""
+"""Shell builtins that touch only the shell itself. `compgen` and `complete` run commands."""
 
 
 def _look(invocation: Invocation) -> ToolAction:
@@ -46,7 +46,9 @@ def _look(invocation: Invocation) -> ToolAction:
 
 
 def _nothing(invocation: Invocation) -> ToolAction:
-    del invocation
+    """Judge builtins; several evaluate the subscript in `'a[$(rm f)]'`, however it is quoted."""
+    if any("$(" in word or "`" in word for word in invocation.words):
+        return unclear(invocation.program, why="a quoted substitution that the shell may run")
     return NOTHING
 
 
@@ -58,11 +60,11 @@ def _print(invocation: Invocation) -> ToolAction:
 
 
 def _assign(invocation: Invocation) -> ToolAction:
-    """Judge builtins that set the variables they name."""
+    """Judge builtins that set the variables they name; `mapfile -C` runs a command."""
     for word in invocation.words:
-        if may_be_flag(word) or changes_programs(word):
+        if may_be_flag(word) or changes_programs(word) or word.startswith("-C"):
             return unclear(invocation.program, why="sets a variable that decides what runs")
-    return NOTHING
+    return _nothing(invocation)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +190,12 @@ UNIX_PROGRAMS: dict[str, Program] = {
             "hostname": _unless(r"-[a-z]*F|--file|\w"),
             "dmesg": _unless(r"-[a-zA-Z]*[cCDEn]|--clear|--read-clear|--console"),
             "top htop": _only_if(r"-[a-zA-Z]*b"),
-            "yq": _unless(r"-[a-zA-Z]*[is]|--inplace|--in-place|--split-exp|.*\b(?:load|eval)\b"),
+            "yq": _unless(
+                r"-[a-zA-Z]*[is]|--inplace|--in-place|--split-exp"
+                r"|(?!eval(?:-all)?$).*\b(?:load|eval)\b"
+            ),
+            "iptables-save ip6tables-save": _unless(r"-[a-zA-Z]*[fM]|--file|--modprobe"),
+            "conntrack": _only_if(r"-[LSCG]$|--(?:dump|stats|count|get)$", never=r"-[DFIUA]|--"),
             "sysctl": _unless(r"-[a-z]*[wpf]|--write|--load|--system|\S*="),
             "mount": _unless(r"\w|-[a-z]*[oaBMR]|--", operands=0),
             "openssl": _only_if(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from guardrails.actions.invocation import Flags, FlagTable, Invocation, any_may_be_flag, sort_flags
-from guardrails.actions.meaning import known, one, unclear
+from guardrails.actions.meaning import join, known, one, unclear
 from guardrails.core.toolaction import Effect, Target, ToolAction
 
 _DEEPEST_PATH = 3
@@ -75,6 +75,8 @@ class VerbProgram:
     """Flags that make the program print and stop, whatever the verb."""
     bare: Verb | None = READ
     """What the program does without operands; `None` if that is not known."""
+    file_flags: tuple[str, ...] = ()
+    """Flags that make a verb write a file here."""
 
     def __call__(self, invocation: Invocation) -> ToolAction:
         """Read one invocation."""
@@ -84,10 +86,14 @@ class VerbProgram:
                 return unclear(self.program, why="no verb that is known")
             return one(self.program, verb="", effect=self.bare.effect, why=self.bare.why)
         found = find_verb(flags, table=self.verbs)
-        if found is None:
+        if found is None or flags.rest:  # behind `--`, `etcdctl watch` takes a command
             verb = known(flags.operands[0])
             return unclear(self.program, verb=verb, why="a verb that is not known")
-        return self.judge(found, flags=flags)
+        action = self.judge(found, flags=flags)
+        if self.file_flags and flags.has(*self.file_flags):
+            written = one(self.program, verb=found.path, effect=Effect.WRITE, why="writes files")
+            return join([action, written])
+        return action
 
     def judge(self, found: FoundVerb, *, flags: Flags) -> ToolAction:
         """Give the meaning of a verb that the table knows."""

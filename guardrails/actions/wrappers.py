@@ -88,6 +88,13 @@ _PREFIXES: dict[str, Program] = {
     "busybox": _Prefix(table=_table(), prints=frozenset({"--list", "--help"})),
     "unbuffer": _Prefix(table=_table("", "-p")),
     "coproc": _Prefix(table=_table()),
+    "chroot": _Prefix(table=_table("--groups --userspec", "--skip-chdir"), skip=1),
+    "nsenter": _Prefix(
+        table=_table(
+            "-t --target -S --setuid -G --setgid",
+            "-a --all -m --mount -u --uts -i --ipc -n --net -p --pid -U --user -C --cgroup -F",
+        )
+    ),
 }
 
 _WATCH = _table(

@@ -37,6 +37,12 @@ def _call(tool: str, **arguments: object) -> ToolAction:
         ("patch-deployment", Effect.WRITE),
         ("rollback_release", Effect.WRITE),
         ("get_or_create_silence", Effect.WRITE),
+        ("status_update", Effect.WRITE),
+        ("load_generator_start", Effect.WRITE),
+        ("history_clear", Effect.DESTRUCTIVE),
+        ("show_restart_history", Effect.READ),
+        ("check_restart_count", Effect.READ),
+        ("wait", Effect.READ),
         ("exec_in_pod", Effect.WRITE),
         ("delete_pod", Effect.DESTRUCTIVE),
         ("drainNode", Effect.DESTRUCTIVE),
@@ -99,6 +105,15 @@ def test_malformed_arguments_do_not_soften_a_destructive_name() -> None:
         ("run", {"argv": ["sh", "-c", "kubectl delete ns x"]}, Effect.WRITE),
         ("shell", {"argv": ["sh", "-c", "kubectl delete ns x"]}, Effect.DESTRUCTIVE),
         ("bash", {"commands": ["ls", "kubectl delete ns x"]}, Effect.DESTRUCTIVE),
+        ("get_info", {"input": {"command": "rm -rf /"}}, Effect.DESTRUCTIVE),
+        ("get_x", {"steps": [{"command": "kubectl delete ns x"}]}, Effect.DESTRUCTIVE),
+        ("kubectl", {"kwargs": {"command": "kubectl get pods"}}, Effect.READ),
+        ("kubectl_command", {"command": "get", "args": ["pods", "-n", "x"]}, Effect.READ),
+        ("kubectl_command", {"command": "delete", "args": ["pod", "x"]}, Effect.DESTRUCTIVE),
+        ("kubectl", {"verb": "delete", "resource": "pod", "name": "x"}, Effect.DESTRUCTIVE),
+        ("kubectl", {"verb": "get", "resource": "pod", "name": "x"}, Effect.WRITE),
+        ("curl", {"url": "http://x"}, Effect.READ),
+        ("curl", {"url": "http://x", "method": "DELETE"}, Effect.DESTRUCTIVE),
     ],
 )
 def test_a_command_line_among_the_arguments_decides(
@@ -140,6 +155,47 @@ def test_a_read_only_hint_is_not_believed_against_the_evidence(tool: str, argume
     assert classify(tool, arguments, annotations=_CLAIMS_TO_READ).effect is Effect.DESTRUCTIVE
 
 
+@pytest.mark.parametrize(
+    ("tool", "effect"),
+    [
+        ("restart_pod", Effect.WRITE),
+        ("scale_deployment", Effect.WRITE),
+        ("run_report", Effect.READ),
+        ("execute_promql", Effect.READ),
+        ("frobnicate", Effect.READ),
+    ],
+)
+def test_a_read_only_hint_is_believed_only_where_the_name_leaves_room(
+    tool: str, effect: Effect
+) -> None:
+    """Hints of an MCP server are not to be trusted: `restart_pod` restarts, whatever it says."""
+    assert classify(tool, "{}", annotations=_CLAIMS_TO_READ).effect is effect
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "effect"),
+    [
+        ("manage_pod", {"action": "list"}, Effect.READ),
+        ("manage_pod", {"action": "delete"}, Effect.DESTRUCTIVE),
+        ("get_x", {"operation": "restart"}, Effect.WRITE),
+        ("http_request", {"method": "GET", "url": "http://x"}, Effect.READ),
+        ("http_request", {"method": "POST", "url": "http://x"}, Effect.WRITE),
+        ("http_request", {"method": "DELETE", "url": "http://x"}, Effect.DESTRUCTIVE),
+    ],
+)
+def test_an_argument_may_name_the_verb(
+    tool: str, arguments: dict[str, object], effect: Effect
+) -> None:
+    """Tools of many uses take what they do as an argument."""
+    assert _call(tool, **arguments).effect is effect
+
+
+@pytest.mark.parametrize("tool", ["g\u0435t_pods", "get\u2011pods", "\uff47et_pods"])
+def test_a_name_of_look_alike_letters_is_never_a_read(tool: str) -> None:
+    """A Cyrillic `e` is not ours."""
+    assert classify(tool, "{}").effect is Effect.WRITE
+
+
 def test_destructive_and_not_read_only_hints_raise_the_effect() -> None:
     """A tool may always confess more than its name does."""
     destroys = ToolAnnotations(destructive=True)
@@ -174,6 +230,12 @@ def test_the_policy_can_name_tools_that_take_command_lines() -> None:
         ("loki", {"logql": '{app="x"}'}, Effect.READ),
         ("run_query", {"query": "rate(http_requests_total[5m]) > 0"}, Effect.READ),
         ("run_query", {"query": "restart"}, Effect.WRITE),
+        ("execute_query", {"query": "up"}, Effect.READ),
+        ("execute_query", {"query": "kube_pod_info"}, Effect.READ),
+        ("web_search", {"query": "delete pod stuck terminating"}, Effect.READ),
+        ("search_docs", {"query": "drop table"}, Effect.READ),
+        ("knowledge_base", {"query": "set replicas"}, Effect.READ),
+        ("find_in_database", {"query": "drop table x"}, Effect.DESTRUCTIVE),
         ("run_sql", {"sql": "SELECT 1"}, Effect.READ),
         ("run_sql", {"query": "DROP TABLE x"}, Effect.DESTRUCTIVE),
         ("db", {"sql": "EXPLAIN ANALYZE DELETE FROM x"}, Effect.DESTRUCTIVE),
