@@ -56,7 +56,15 @@ def identities(cluster: Cluster) -> Iterator[Identities]:
     cluster.kubectl("delete", "-f", "-", "--wait=false", stdin=IDENTITIES)
 
 
-@pytest.mark.parametrize("fact", kubernetes.FACTS, ids=lambda fact: fact.__name__)
+@pytest.fixture(scope="module")
+def node(cluster: Cluster) -> str:
+    """The last node, which on `kind` is a worker."""
+    return cluster.kubectl("get", "nodes", "-o", "name").split()[-1]
+
+
+@pytest.mark.parametrize(
+    "fact", [*kubernetes.FACTS, *kubernetes.POD_FACTS], ids=lambda fact: fact.__name__
+)
 def test_the_real_cluster_holds_the_fact(
     fact: kubernetes.Fact, identities: Identities, cluster: Cluster
 ) -> None:
@@ -71,6 +79,7 @@ def test_the_real_cluster_holds_the_fact(
             ca_pem=admin.authority_pem,
             image="busybox:1.36",
             command=STAYS_UP,
+            bad_image="busybox:missing",
         ),
     )
 
@@ -88,9 +97,3 @@ def test_the_real_alerting_holds_the_fact(fact: alerts.Fact, node: str, cluster:
             clear=lambda: cluster.kubectl("uncordon", node),
         ),
     )
-
-
-@pytest.fixture(scope="module")
-def node(cluster: Cluster) -> str:
-    """The last node, which on `kind` is a worker."""
-    return cluster.kubectl("get", "nodes", "-o", "name").split()[-1]

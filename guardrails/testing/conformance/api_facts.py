@@ -159,7 +159,11 @@ def field_selectors_select(bench: Workbench) -> None:
     assert [item["metadata"]["name"] for item in found] == ["b"]
     wrong = bench.admin.get(bench.path("configmaps"), fieldSelector="data.x=1")
     wrong.expect(400)
-    assert "field label not supported: data.x" in wrong.message
+    known = 'only "metadata.name", "metadata.namespace"'
+    assert wrong.message == f'"data.x" is not a known field selector: {known}'
+    of_pods = bench.admin.get(bench.path("pods"), fieldSelector="spec.x=1")
+    of_pods.expect(400)
+    assert of_pods.message == "field label not supported: spec.x"
 
 
 def a_list_comes_in_pages(bench: Workbench) -> None:

@@ -115,6 +115,13 @@ def _field(obj: Obj, path: str) -> str:
     return "" if value is None else str(value)
 
 
+def _unselectable(path: str, kind: Kind) -> str:
+    """Word it as the API server does: differently for kinds that have fields of their own."""
+    if kind.fields:
+        return f"field label not supported: {path}"
+    return f'"{path}" is not a known field selector: only "metadata.name", "metadata.namespace"'
+
+
 def parse_fields(selector: str, *, kind: Kind) -> Callable[[Obj], bool]:
     """A predicate over objects from field selector text.
 
@@ -129,9 +136,6 @@ def parse_fields(selector: str, *, kind: Kind) -> Callable[[Obj], bool]:
         path = found[1]
         allowed = path == "metadata.name" or (path == "metadata.namespace" and kind.namespaced)
         if not allowed and path not in kind.fields:
-            raise bad_request(
-                f'Unable to find "{kind.api_version}, Resource={kind.plural}" that match label '
-                f'selector "", field selector "{selector}": field label not supported: {path}'
-            )
+            raise bad_request(_unselectable(path, kind))
         tests.append((path, found[3], found[2] != "!="))
     return lambda obj: all((_field(obj, path) == value) is same for path, value, same in tests)
