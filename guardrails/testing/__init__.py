@@ -1,7 +1,7 @@
 """For our tests and our users': a simulated control plane, scripted agents, virtual time.
 
 Names load on first use, so that `import guardrails.testing` costs nothing and pulls in no
-framework.
+framework. `docs/reference/testing.md` shows how to test an agent with them.
 """
 
 from importlib import import_module
@@ -9,23 +9,53 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from guardrails.testing.clock import ManualClock
-    from guardrails.testing.sim import AlertRule, Flow, Match, Respond, SimCluster
+    from guardrails.testing.gates import ScriptedGate, scripted_report
+    from guardrails.testing.recorder import Recorder
+    from guardrails.testing.scripted import ScriptedModel, ScriptEndedError, call, turn
+    from guardrails.testing.sim import AlertRule, ClusterTime, Flow, Match, Respond, SimCluster
 
-_EXPORTS = {
-    "AlertRule": "guardrails.testing.sim",
-    "Flow": "guardrails.testing.sim",
-    "ManualClock": "guardrails.testing.clock",
-    "Match": "guardrails.testing.sim",
-    "Respond": "guardrails.testing.sim",
-    "SimCluster": "guardrails.testing.sim",
+_HOMES = {
+    "AlertRule": "sim",
+    "ClusterTime": "sim",
+    "Flow": "sim",
+    "ManualClock": "clock",
+    "Match": "sim",
+    "Recorder": "recorder",
+    "Respond": "sim",
+    "ScriptEndedError": "scripted",
+    "ScriptedGate": "gates",
+    "ScriptedModel": "scripted",
+    "SimCluster": "sim",
+    "call": "scripted",
+    "scripted_report": "gates",
+    "turn": "scripted",
 }
 
-__all__ = ["AlertRule", "Flow", "ManualClock", "Match", "Respond", "SimCluster"]
+__all__ = [
+    "AlertRule",
+    "ClusterTime",
+    "Flow",
+    "ManualClock",
+    "Match",
+    "Recorder",
+    "Respond",
+    "ScriptEndedError",
+    "ScriptedGate",
+    "ScriptedModel",
+    "SimCluster",
+    "call",
+    "scripted_report",
+    "turn",
+]
 
 
 def __getattr__(name: str) -> object:
-    home = _EXPORTS.get(name)
+    home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found: object = getattr(import_module(home), name)
+    found: object = getattr(import_module(f"{__name__}.{home}"), name)
     return found
+
+
+def __dir__() -> list[str]:
+    return [*__all__]

@@ -6,6 +6,7 @@ A verified fake: the conformance kit states the facts that it shares with the re
 from guardrails.testing.sim.cluster import SimCluster
 from guardrails.testing.sim.faults import Match, Respond
 from guardrails.testing.sim.rules import AlertRule
+from guardrails.testing.sim.time import ClusterTime
 from guardrails.testing.sim.traffic import Flow
 
-__all__ = ["AlertRule", "Flow", "Match", "Respond", "SimCluster"]
+__all__ = ["AlertRule", "ClusterTime", "Flow", "Match", "Respond", "SimCluster"]
