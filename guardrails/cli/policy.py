@@ -30,7 +30,8 @@ def check(
 ) -> None:
     """Say whether a policy file is right; every mistake gets a line with its place."""
     del debug
-    from guardrails.policy.load import load_settings, policy_digest  # noqa: PLC0415  # as above
+    from guardrails.policy.load import load_settings  # noqa: PLC0415  # as above
+    from guardrails.policy.stored import policy_digest  # noqa: PLC0415  # as above
 
     settings = load_settings(file=file, profile=profile, environ={})
     typer.echo(f"{file}: good; profile {settings.profile}, {policy_digest(settings)}")

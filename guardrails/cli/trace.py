@@ -9,6 +9,7 @@ from guardrails.cli.exits import ExitCode
 from guardrails.cli.options import Debug, Policy, Profile, Settings
 
 if TYPE_CHECKING:
+    from guardrails.core.decisions import Decision
     from guardrails.core.trace import StoredRun
     from guardrails.policy.models import Settings as RunSettings
 
@@ -29,7 +30,7 @@ def replay(
     assignments: Settings = None,
     debug: Debug = False,
 ) -> None:
-    """Replay every run of a trace file; without a policy each run keeps its own profile.
+    """Replay every run of a trace file, by its own policy unless another is given.
 
     Exits 8 when a replay decides otherwise than the live run did.
     """
@@ -42,8 +43,7 @@ def replay(
         return
     different = 0
     for stored in runs:
-        settings = _settings_of(stored, policy, profile, assignments or [])
-        lines = compare(stored, settings)
+        lines = _differences(stored, policy, profile, assignments or [])
         different += bool(lines)
         typer.echo(
             f"{stored.run}: {_summary(stored)}; {'differs' if lines else 'replays the same'}"
@@ -51,8 +51,6 @@ def replay(
         for line in lines:
             typer.echo(f"  {line}")
     if different:
-        if policy is None and not assignments:
-            typer.echo("If the run had a --policy or --set of its own, give the same.", err=True)
         raise typer.Exit(ExitCode.DIFFERENT)
 
 
@@ -60,7 +58,7 @@ def compare(stored: "StoredRun", settings: "RunSettings") -> list[str]:
     """Fold a stored run again, and say where the result is another.
 
     Args:
-        stored: The run.
+        stored: The run. If it was cut off, what its last event led to may be missing.
         settings: What to decide by.
 
     Returns:
@@ -68,36 +66,58 @@ def compare(stored: "StoredRun", settings: "RunSettings") -> list[str]:
     """
     from guardrails.engine.replay import replay as fold_again  # noqa: PLC0415  # as above
 
-    again = fold_again(stored.events, settings=settings)
-    found: list[str] = []
-    for live, folded in zip(stored.decisions, again.decisions, strict=False):
-        if live != folded:
-            found.append(
-                f"event {live.seq}: live {live.verdict}/{live.next} ({live.reason}), "
-                f"replayed {folded.verdict}/{folded.next} ({folded.reason})"
-            )
-    if len(stored.decisions) != len(again.decisions):
-        found.append(f"{len(stored.decisions)} decisions live, {len(again.decisions)} replayed")
-    if stored.findings != again.findings:
-        found.append(f"{len(stored.findings)} findings live, {len(again.findings)} replayed")
+    live = {decision.seq: decision for decision in stored.decisions}
     ended = stored.ended
+    until = max(live, default=0) if ended is None else len(stored.events)
+    again = fold_again((e for e in stored.events if e.seq <= until), settings=settings)
+    found = [_difference(live.get(d.seq), d) for d in again.decisions if live.get(d.seq) != d]
+    findings = tuple(f for f in stored.findings if f.seq <= until)
+    if findings != again.findings:
+        found.append(f"{len(findings)} findings live, {len(again.findings)} replayed")
     if ended is not None and ended.outcome != again.state.outcome:
         found.append(f"outcome {ended.outcome} live, {again.state.outcome} replayed")
     return found[:10]
 
 
+def _differences(
+    stored: "StoredRun", policy: Path | None, profile: str | None, assignments: list[str]
+) -> list[str]:
+    if lost := _lost(stored):
+        return [lost]
+    if not stored.events:  # cut off behind the header
+        return []
+    return compare(stored, _settings_of(stored, policy, profile, assignments))
+
+
+def _lost(stored: "StoredRun") -> str | None:
+    """Name the first event that is missing: without it nothing after it can be decided again."""
+    for expected, event in enumerate(stored.events, start=1):
+        if event.seq != expected:
+            return (
+                f"event {expected} is not in the file (a record could not be written, or the run "
+                "began in another file)"
+            )
+    return None
+
+
+def _difference(live: "Decision | None", folded: "Decision") -> str:
+    was = f"live {live.verdict}/{live.next} ({live.reason})" if live else "not in the file"
+    return f"event {folded.seq}: {was}, replayed {folded.verdict}/{folded.next} ({folded.reason})"
+
+
 def _settings_of(
     stored: "StoredRun", policy: Path | None, profile: str | None, assignments: list[str]
 ) -> "RunSettings":
-    from guardrails.cli.settings import read_settings  # noqa: PLC0415  # as above
+    """Return the settings that the run had, unless others are asked for."""
+    from guardrails.cli.settings import parse_assignments, read_settings  # noqa: PLC0415  # as above
     from guardrails.core.events import RunStarted  # noqa: PLC0415  # as above
-    from guardrails.policy.shipped import shipped_profiles  # noqa: PLC0415  # as above
+    from guardrails.engine.replay import settings_in  # noqa: PLC0415  # as above
+    from guardrails.policy.load import with_flags  # noqa: PLC0415  # as above
 
     facts = (e.fact for e in stored.events)
     started = next((f for f in facts if isinstance(f, RunStarted)), None)
-    own = started.profile if started else ""
-    if profile is None and policy is None and own in shipped_profiles():
-        profile = own
+    if policy is None and profile is None:
+        return with_flags(settings_in(stored.events), parse_assignments(assignments))
     return read_settings(
         policy=policy,
         profile=profile,

@@ -52,6 +52,9 @@ class RunStarted(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="run_s
     model: str = ""
     profile: str = ""
     policy_digest: str = ""
+    """Hash of the settings, for logs."""
+    policy: str = ""
+    """The settings themselves, as JSON text: a replay decides by them."""
     shadow: bool = False
     guard_version: str = ""
 

@@ -34,6 +34,7 @@ from guardrails.engine.state import SessionState
 from guardrails.engine.store import MemoryStore, SessionKey
 from guardrails.gates.base import Gate, GateRequest, GateRun
 from guardrails.policy.models import Settings
+from guardrails.policy.stored import policy_digest, settings_text
 from guardrails.version import VERSION
 
 T = TypeVar("T")
@@ -99,6 +100,8 @@ class Guard:
                 adapter=adapter,
                 model=model,
                 profile=self.settings.profile,
+                policy_digest=policy_digest(self.settings),
+                policy=settings_text(self.settings),
                 shadow=self.settings.mode == "shadow",
                 guard_version=VERSION,
             )

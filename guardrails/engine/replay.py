@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from guardrails.core.decisions import Decision
-from guardrails.core.events import Event
+from guardrails.core.events import Event, RunStarted
 from guardrails.core.findings import Finding
 from guardrails.core.ids import RunId
 from guardrails.engine.fold import Rules, fold
 from guardrails.engine.state import SessionState
+from guardrails.errors import TraceError
 from guardrails.policy.models import Settings
+from guardrails.policy.stored import settings_of_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,14 +23,30 @@ class Replay:
     findings: tuple[Finding, ...]
 
 
-def replay(events: Iterable[Event], *, settings: Settings) -> Replay:
+def settings_in(events: Iterable[Event]) -> Settings:
+    """Return the settings that a run was decided by.
+
+    Raises:
+        TraceError: The events hold none, or some that this version does not know.
+    """
+    for event in events:
+        if isinstance(event.fact, RunStarted) and event.fact.policy:
+            return settings_of_text(event.fact.policy)
+    raise TraceError("the trace does not hold the policy of its run; give one")
+
+
+def replay(events: Iterable[Event], *, settings: Settings | None = None) -> Replay:
     """Fold events from the beginning.
 
     Args:
         events: One run's events, in order.
-        settings: What the run was decided by; other settings answer "what if".
+        settings: What to decide by, for "what if". None: what the run itself was decided by.
+
+    Raises:
+        TraceError: No settings are given, and the events hold none that can be read.
     """
-    rules = Rules.of(settings)
+    events = tuple(events)
+    rules = Rules.of(settings if settings is not None else settings_in(events))
     state = SessionState(run=RunId(""))
     decisions: list[Decision] = []
     findings: list[Finding] = []

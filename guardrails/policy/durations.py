@@ -67,7 +67,7 @@ def _read(value: object, info: ValidationInfo) -> float:
 _PATTERN = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+$"
 _POSITIVE = r"^(?=.*[1-9])([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+$"
 _EXAMPLES = ["90s", "5m", "1h30m"]
-_write = PlainSerializer(format_duration, return_type=str)
+_write = PlainSerializer(format_duration, return_type=str, when_used="json")
 
 Seconds = Annotated[
     float,

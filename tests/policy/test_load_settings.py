@@ -5,11 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guardrails.core.evidence import Tier
-from guardrails.errors import PolicyError
+from guardrails.errors import PolicyError, TraceError
 from guardrails.policy.layers import setting_keys, variable
-from guardrails.policy.load import explain_settings, load_settings, policy_digest
+from guardrails.policy.load import explain_settings, load_settings, with_flags
 from guardrails.policy.models import Budgets, GateSettings, Settings
 from guardrails.policy.shipped import FALLBACK, shipped_profiles
+from guardrails.policy.stored import policy_digest, settings_of_text, settings_text
 
 POLICY = """\
 schema_version: 1
@@ -284,6 +285,34 @@ def test_equal_settings_have_equal_digests(policy: Path) -> None:
     )
     assert policy_digest(one) == policy_digest(same)
     assert policy_digest(Settings()) == policy_digest(Settings())
+
+
+@given(st.floats(min_value=0, exclude_min=True), st.floats(min_value=0))
+def test_stored_settings_come_back_exactly(limit: float, stable: float) -> None:
+    """A replay decides by the same numbers as the run did, however fine or large."""
+    settings = Settings(
+        budgets=Budgets(wall_time=limit),
+        gate=GateSettings(stable_for=stable, window=stable, require=Tier.ALERTS),
+    )
+    again = settings_of_text(settings_text(settings))
+    assert again == settings
+    assert policy_digest(again) == policy_digest(settings)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"gate": {"new": 1}}', '{"mode": "off"}'])
+def test_stored_settings_of_another_version_are_refused(text: str) -> None:
+    """What cannot be read is said, and nothing is decided by half of it."""
+    with pytest.raises(TraceError, match="the stored policy cannot be read"):
+        settings_of_text(text)
+
+
+def test_flags_go_over_settings_that_are_there() -> None:
+    """What nobody names stays, and what is named is checked as everywhere."""
+    before = Settings(mode="shadow", budgets=Budgets(steps=7, wall_time=0.25))
+    after = with_flags(before, {"gate.window": "90s", "budgets.steps": None})
+    assert after == before.model_copy(update={"gate": GateSettings(window=90)})
+    with pytest.raises(PolicyError, match=r"gate\.requre: unknown setting"):
+        with_flags(before, {"gate.requre": "full"})
 
 
 @given(st.sampled_from(sorted(setting_keys())), st.text(max_size=20))
