@@ -96,6 +96,7 @@ async def _run(stage: Stage, model: str, printer: Printer, hooks: list[Hook]) ->
         built = await stage.build(guard, opened)
         inputs = graph_input(built.graph, stage.incident.task, given=stage.graph_input)
         thread = f"cli-{uuid.uuid4().hex}"
+        opened.callback(_warn_of_losses, guard, printer)
         with printer.showing():
             try:
                 driven = await drive(
@@ -115,6 +116,13 @@ async def _run(stage: Stage, model: str, printer: Printer, hooks: list[Hook]) ->
                     raise
                 return session.result()
     return driven.result
+
+
+def _warn_of_losses(guard: Guard, printer: Printer) -> None:
+    """Say which sinks failed: a run never stops for one, but a trace with holes is no trace."""
+    for sink, count in sorted(guard.hooks.failures.items()):
+        if sink != printer.name:  # which cannot speak of itself
+            printer.say(f"warning: {sink}: {count} records could not be written")
 
 
 def _console(stream: TextIO) -> "Console | None":

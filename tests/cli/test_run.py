@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -106,9 +107,19 @@ def test_the_trace_holds_the_run(cli, shop, quick, agent: Path, tmp_path: Path) 
         cli(*command, "--trace", trace)
     ended = [run.ended for run in read_trace(trace)]
     assert [e.outcome for e in ended if e] == [Outcome.RESOLVED, Outcome.UNRESOLVED]
-    replayed = cli("trace", "replay", trace, *quick)
+    replayed = cli("trace", "replay", trace)
     assert replayed.code == 0, replayed.out
     assert replayed.out.count("replays the same") == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the full device of Linux")
+def test_a_trace_that_cannot_be_written_breaks_nothing_and_is_told(
+    cli, shop, quick, agent: Path
+) -> None:
+    """The run ends as it would have; who counts on the trace hears that there is none."""
+    ran = cli("run", f"{agent}:lost", *TASK, *shop.options, *quick, "--trace", "/dev/full")
+    assert ran.code == 3
+    assert re.search(r"warning: jsonl: \d+ records could not be written", ran.out)
 
 
 def test_a_model_that_a_graph_does_not_take_chooses_the_profile_only(

@@ -1,14 +1,21 @@
 import asyncio
+import io
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
+from guardrails.core.events import EndRequested, ExitKind
 from guardrails.core.evidence import GateProgress, GateVerdict
 from guardrails.core.hooks import HookSet, Record
 from guardrails.core.ids import RunId
+from guardrails.core.outcome import Outcome
+from guardrails.engine import Guard, SessionKey
+from guardrails.telemetry.jsonl import TraceFileHook
+from guardrails.telemetry.logs import StructlogHook, json_logger
 from guardrails.telemetry.metrics import PrometheusHook
 
 RUN = RunId("r")
@@ -77,3 +84,33 @@ def test_a_cancellation_is_not_swallowed(stop: type[BaseException]) -> None:
 
     with pytest.raises(stop):
         HookSet([Stopped()]).emit(RUN, RECORD)
+
+
+def test_the_shipped_sinks_fail_without_harm(tmp_path: Path) -> None:
+    """A closed stream, a closed file and a full disk cost their own records and nothing else."""
+    stream, closed = io.StringIO(), TraceFileHook(tmp_path / "closed.jsonl")
+    stream.close()
+    closed.close()
+    registry = CollectorRegistry()
+    hooks = [StructlogHook(json_logger(stream, level=0)), closed, PrometheusHook(registry)]
+    guard = Guard(hooks=hooks)
+    session = guard.begin(SessionKey("k"), adapter="test")
+    session.observe(EndRequested(exit=ExitKind.CANCELLED))
+    assert session.outcome is Outcome.ABORTED
+    # Two events, two decisions, and the end.
+    assert guard.hooks.failures == {"structlog": 5, "jsonl": 5}
+    for sink, count in guard.hooks.failures.items():
+        counted = registry.get_sample_value("guarded_agent_telemetry_errors_total", {"sink": sink})
+        assert counted == count
+    assert registry.get_sample_value("guarded_agent_runs_total", {"outcome": "aborted"}) == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the full device of Linux")
+def test_a_full_device_is_survived() -> None:
+    """The system's own "no space left" is counted, record by record."""
+    with TraceFileHook("/dev/full") as hook:
+        guard = Guard(hooks=[hook])
+        session = guard.begin(SessionKey("k"), adapter="test")
+        session.observe(EndRequested(exit=ExitKind.CANCELLED))
+    assert session.outcome is Outcome.ABORTED
+    assert guard.hooks.failures == {"jsonl": 5}
