@@ -8,7 +8,7 @@ import logging
 from collections.abc import Mapping
 from typing import assert_never
 
-from guardrails.core.decisions import Decision, EnforcedAction, Verdict
+from guardrails.core.decisions import Decision, EnforcedAction, Reason, Verdict
 from guardrails.core.events import (
     AgentHandedOff,
     AnyFact,
@@ -189,9 +189,14 @@ def _fields_of_decision(decision: Decision) -> Fields:
         "call_id": decision.call_id,
         "outcome": decision.outcome.value if decision.outcome else None,
         "effect": decision.tool_action.effect.value if decision.tool_action else None,
-        "detail": _clip(decision.to_person),
+        "detail": _clip(_detail_of(decision)),
     }
     return fields | {name: value for name, value in optional.items() if value}
+
+
+def _detail_of(decision: Decision) -> str:
+    """Leave an error's words out: the line of the error itself has them, if it may."""
+    return "" if decision.reason is Reason.ERROR else decision.to_person
 
 
 def _fields_of_finding(finding: Finding) -> Fields:

@@ -8,9 +8,11 @@ import pytest
 import structlog
 
 from guardrails.core.decisions import Decision, Verdict
+from guardrails.core.events import AnyFact, EndRequested, ErrorRaised, ExitKind
 from guardrails.core.hooks import Record, RunEnded
 from guardrails.core.ids import RunId
 from guardrails.core.outcome import Outcome
+from guardrails.engine import Guard, SessionKey
 from guardrails.telemetry.logs import StructlogHook, configure_json_logs, json_logger
 
 RUN = RunId("run-1")
@@ -58,6 +60,23 @@ def test_no_line_holds_what_tools_were_given_or_returned(records: list[Record]) 
     lines = logged(records)
     assert len(lines) == len(records)
     assert "hunter2" not in json.dumps(lines)
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        ErrorRaised(error="ToolError", message="hunter2", where="tool:kubectl"),
+        EndRequested(exit=ExitKind.ERROR, detail="ToolError: hunter2"),
+    ],
+)
+def test_the_decision_on_an_error_does_not_quote_it(fact: AnyFact) -> None:
+    """A tool's error may hold its arguments, in whichever line it is told."""
+    stream = io.StringIO()
+    guard = Guard(hooks=[StructlogHook(json_logger(stream, level=logging.DEBUG))])
+    session = guard.begin(SessionKey("k"), adapter="test")
+    session.observe(fact)
+    assert session.outcome is Outcome.ABORTED
+    assert "hunter2" not in stream.getvalue()
 
 
 def test_every_line_names_its_run_and_time(records: list[Record]) -> None:
