@@ -45,7 +45,8 @@ lock: ## Resolve pyproject.toml again into requirements.lock
 clean: ## Remove environments and caches
 	rm -rf $(VENV) .venv-uv .cache .pytest_cache .ruff_cache .hypothesis build dist
 
-$(VENV)/.ready: requirements.lock pyproject.toml | $(UV)
+# guarded_agent_entry.py is copied into an editable installation, as it is no package.
+$(VENV)/.ready: requirements.lock pyproject.toml guarded_agent_entry.py | $(UV)
 	test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) $(VENV)
 	VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet --require-hashes requirements.lock
 	VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --editable .

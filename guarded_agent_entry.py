@@ -14,6 +14,10 @@ CONFLICT_EXIT_CODE = 2
 """As every mistake of the caller; `guardrails.cli.exits` cannot be asked here."""
 
 
+INTERRUPTED_EXIT_CODE = 130
+"""Ctrl-C while the program is still being loaded; likewise."""
+
+
 def main() -> None:
     """Run the command line and leave with its exit code."""
     conflict = find_conflict()
@@ -22,6 +26,9 @@ def main() -> None:
         raise SystemExit(CONFLICT_EXIT_CODE)
     try:
         from guardrails.cli.app import run_cli  # noqa: PLC0415  # only after the check
+        from guardrails.cli.terminating import terminate_in_order  # noqa: PLC0415  # as above
+    except KeyboardInterrupt:
+        raise SystemExit(INTERRUPTED_EXIT_CODE) from None
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != "guardrails":
             raise
@@ -31,6 +38,7 @@ def main() -> None:
             f"`pip install --force-reinstall guarded-agent` puts them back\n"
         )
         raise SystemExit(CONFLICT_EXIT_CODE) from error
+    terminate_in_order()
     raise SystemExit(run_cli(sys.argv[1:]))
 
 

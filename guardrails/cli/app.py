@@ -4,7 +4,7 @@ Every error becomes one line on standard error and a documented exit code; a tra
 with `--debug` only. Sub-commands import what they need when they run, so that `--help` is quick.
 """
 
-import os
+import errno
 import sys
 import traceback
 from collections.abc import Sequence
@@ -13,8 +13,9 @@ from typing import Annotated
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
-from guardrails.cli import baseline, doctor, policy, run, trace, verify
+from guardrails.cli import baseline, doctor, policy, run, stdout, trace, verify
 from guardrails.cli.exits import ExitCode, of_error
+from guardrails.cli.terminating import was_terminated
 from guardrails.errors import GuardrailsError
 from guardrails.version import VERSION
 
@@ -25,7 +26,8 @@ app = typer.Typer(
     help="Runtime guardrails for SRE agents: an end is accepted only on evidence from Kubernetes "
     "and alerts.",
     epilog="Exit codes: 0 resolved or diagnosed, 2 usage, 3 unresolved, 4 escalated, "
-    "5 unverifiable, 6 aborted, 7 a source cannot be read, 130 interrupted.",
+    "5 unverifiable, 6 aborted, 7 a source cannot be read, 130 interrupted. Code 8 and the others: "
+    "docs/reference/exit-codes.md.",
     add_completion=False,
     pretty_exceptions_enable=False,
     # Plain help: rich would double the time of `--help`.
@@ -68,6 +70,7 @@ def run_cli(arguments: Sequence[str]) -> int:
         The exit code.
     """
     debug = "--debug" in arguments
+    stdout.prepare()
     try:
         code = app(list(arguments) or ["--help"], prog_name=PROGRAM, standalone_mode=False)
     except TyperException as error:
@@ -76,21 +79,29 @@ def run_cli(arguments: Sequence[str]) -> int:
     except Exit as left:
         code = left.exit_code
     except (Abort, KeyboardInterrupt):
-        _say("interrupted")
         code = ExitCode.INTERRUPTED
     except GuardrailsError as error:
         _trace(debug)
         _say(str(error))
         code = of_error(error)
-    except BrokenPipeError:
-        # The reader (`| head`) left; what it read, it has. Python's own flush at exit must not
-        # complain again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = ExitCode.OK
+    except SystemExit as left:
+        # So typer leaves when the reader (`| head`) has; what it read, it has.
+        if not isinstance(left.__context__, BrokenPipeError):
+            raise
+        stdout.mute()
+        code = ExitCode.READER_LEFT
+    except OSError as error:
+        _trace(debug)
+        _say(_system_line(error, debug=debug))
+        stdout.mute()
+        code = ExitCode.BUG
     except Exception as error:  # noqa: BLE001  # the last line of defence of the program
         _trace(debug)
         _say(_bug_line(error, debug=debug))
         code = ExitCode.BUG
+    if was_terminated():
+        # typer takes it for a Ctrl-C. A run under way sees to its signals itself.
+        code = ExitCode.TERMINATED
     return int(code or 0)
 
 
@@ -107,8 +118,20 @@ def _trace(debug: bool) -> None:  # noqa: FBT001  # private, one caller
 def _usage_line(error: TyperException) -> str:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else PROGRAM
-    said = " ".join(error.format_message().split())
+    # "Value error" is pydantic's word for it, which typer hands on.
+    said = " ".join(error.format_message().split()).replace("Value error, ", "")
     return f"{said[:1].lower()}{said[1:].rstrip('.')} (see `{command} --help`)"
+
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What a system says when it cannot take more output."""
+
+
+def _system_line(error: OSError, *, debug: bool) -> str:
+    if error.errno not in _FULL:
+        return _bug_line(error, debug=debug)
+    where = error.filename or "standard output or a temporary file"
+    return f"cannot write {where}: {error.strerror}; make room, or write elsewhere"
 
 
 def _bug_line(error: Exception, *, debug: bool) -> str:

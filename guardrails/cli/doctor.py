@@ -32,6 +32,7 @@ def doctor(
 
     from guardrails.cli.output import encode  # noqa: PLC0415
     from guardrails.cli.sources import SourceOptions, open_sources  # noqa: PLC0415
+    from guardrails.cli.stdout import put  # noqa: PLC0415
     from guardrails.cli.symptoms import Diagnosis, examine, grants  # noqa: PLC0415
     from guardrails.policy.scope import check_namespaces  # noqa: PLC0415
 
@@ -45,7 +46,7 @@ def doctor(
         symptoms = asyncio.run(examine(opened, namespaces))
     diagnosis = Diagnosis(well=all(s.well for s in symptoms), checks=tuple(symptoms))
     if output is options.Output.JSON:
-        typer.echo(encode(diagnosis))
+        put(encode(diagnosis))
     else:
         for symptom in symptoms:
             typer.echo(symptom.line())

@@ -34,6 +34,8 @@ class ExitCode(IntEnum):
     """A replay came to another result than the one stored."""
     INTERRUPTED = 130
     """Ctrl-C (128 + SIGINT)."""
+    READER_LEFT = 141
+    """Whoever read standard output left before all was written (128 + SIGPIPE)."""
     TERMINATED = 143
     """Stopped by SIGTERM (128 + 15)."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO
 
-from guardrails.cli.wording import describe_fact, outcome_sentence, printable
+from guardrails.cli.wording import count, describe_fact, outcome_sentence, printable
 from guardrails.core.evidence import ReferenceSource
 from guardrails.core.mast import MODES, FailureMode
 from guardrails.core.outcome import Outcome
@@ -46,8 +46,8 @@ def rows(result: RunResult, *, trace: str | None) -> list[tuple[str, str]]:
         (
             "work",
             (
-                f"{result.steps} steps, {result.tool_calls} tool calls, "
-                f"{result.refusals} refused ends, {result.seconds:.1f}s"
+                f"{count(result.steps, 'step')}, {count(result.tool_calls, 'tool call')}, "
+                f"{count(result.refusals, 'refused end')}, {result.seconds:.1f}s"
             ),
         )
     )
@@ -108,5 +108,5 @@ def _open_facts(result: RunResult) -> Iterable[str]:
 
 
 def _findings(vector: dict[str, int]) -> Iterable[str]:
-    for mode, count in sorted(vector.items()):
-        yield f"{mode} {MODES[FailureMode(mode)].name}" + (f" x{count}" if count > 1 else "")
+    for mode, times in sorted(vector.items()):
+        yield f"{mode} {MODES[FailureMode(mode)].name}" + (f" x{times}" if times > 1 else "")

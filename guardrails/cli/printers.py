@@ -5,15 +5,17 @@ and breaks nothing.
 """
 
 import contextlib
+import textwrap
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from guardrails.cli.narration import Narrator
 from guardrails.cli.notes import Note, Status, Tone
-from guardrails.cli.wording import printable
+from guardrails.cli.stdout import mute
+from guardrails.cli.wording import count, printable
 from guardrails.core.hooks import Hook, Record
 from guardrails.core.ids import RunId
 
@@ -26,6 +28,9 @@ LABEL_WIDTH = 11
 
 PLAIN_WIDTH = 200
 """Longest text of a plain line: logs are not folded at 80 columns."""
+
+_MARGIN = LABEL_WIDTH + 13
+"""Columns of a live line before its text: time, mark, label, and one to spare."""
 
 RESULT_WIDTH = 110
 """Longest part of a tool's result that is shown; the trace has the rest."""
@@ -61,15 +66,20 @@ class PlainPrinter:
         """Write what a record has to say."""
         del run
         with self._lock:
-            for note in self._narrator.tell(record):
-                self._stream.write(f"{_line(note)}\n")
-            self._stream.flush()
+            self._write(_line(note) for note in self._narrator.tell(record))
 
     def say(self, text: str) -> None:
         """Write one line."""
         with self._lock:
-            self._stream.write(f"{text}\n")
+            self._write([text])
+
+    def _write(self, lines: Iterable[str]) -> None:
+        try:
+            self._stream.writelines(f"{line}\n" for line in lines)
             self._stream.flush()
+        except BrokenPipeError:
+            # The reader (`| head`) left; the run goes on, and its exit code says how it ended.
+            mute()
 
     @contextlib.contextmanager
     def showing(self) -> Generator[None]:
@@ -135,7 +145,8 @@ class LivePrinter:
         with self._lock:
             notes = self._narrator.tell(record)
         for note in notes:
-            self._console.print(self._render(note), soft_wrap=False)
+            # In one go: the status line is drawn over again after each print.
+            self._console.print(*self._render(note), sep="\n", soft_wrap=False)
 
     def say(self, text: str) -> None:
         """Print one line above the status line."""
@@ -156,21 +167,34 @@ class LivePrinter:
         if not status.ended:
             yield self._status_line(status, options.max_width)
 
-    def _render(self, note: Note) -> "Text":
+    def _render(self, note: Note) -> "Iterator[Text]":
         from rich.text import Text  # noqa: PLC0415  # as above
 
         style = _STYLES[note.tone]
-        mark = _MARKS.get(note.tone, " ")
-        width = max(20, self._console.width - LABEL_WIDTH - 14)
-        text = printable(note.text, width=width, keep_columns=note.tone is Tone.RESULT)
-        arrow = {Tone.RESULT: "│ ", Tone.FACT: "· "}.get(note.tone, "")
-        return Text.assemble(
-            (f"{note.seconds:6.1f}s ", "dim"),
-            (f"{mark} {note.label:<{LABEL_WIDTH}} ", style),
-            (f"{arrow}{text}", "" if note.tone in _QUIET else style),
-            no_wrap=True,
-            overflow="ellipsis",
-        )
+        width = max(20, self._console.width - _MARGIN)
+        head = f"{_MARKS.get(note.tone, ' ')} {note.label:<{LABEL_WIDTH}} "
+        when = f"{note.seconds:6.1f}s "
+        for text in self._folded(note, width):
+            yield Text.assemble(
+                (when, "dim"),
+                (head, style),
+                (text, "" if note.tone in _QUIET else style),
+                no_wrap=True,
+                overflow="ellipsis",
+            )
+            when, head = " " * len(when), " " * len(head)
+
+    def _folded(self, note: Note, width: int) -> list[str]:
+        """Fold what a person must read whole; a tool's result is only clipped."""
+        if note.tone is Tone.RESULT:
+            return [f"│ {printable(note.text, width=width - 2, keep_columns=True)}"]
+        return textwrap.wrap(
+            printable(note.text, width=PLAIN_WIDTH),
+            width,
+            initial_indent="· " if note.tone is Tone.FACT else "",
+            subsequent_indent="  " if note.tone is Tone.FACT else "",
+            break_on_hyphens=False,
+        ) or [""]
 
     def _status_line(self, status: Status, width: int) -> "Text":
         from rich.text import Text  # noqa: PLC0415  # as above
@@ -180,9 +204,9 @@ class LivePrinter:
         doing = waiting_line(status)
         if not (status.waiting or status.judging):
             doing = (
-                f"step {status.step} · {_count(status.calls, 'tool call')} · "
-                f"{_count(status.refusals, 'refused end')} · "
-                f"{_count(status.findings, 'finding')} · {doing}"
+                f"step {status.step} · {count(status.calls, 'tool call')} · "
+                f"{count(status.refusals, 'refused end')} · "
+                f"{count(status.findings, 'finding')} · {doing}"
             )
         said = f"{spent:6.1f}s {frame} {doing}"
         style = "magenta" if status.waiting or status.judging else "dim"
@@ -205,7 +229,3 @@ def waiting_line(status: Status, now: datetime | None = None) -> str:
         return f"the gate waits: {reasons}"
     left = max(0.0, (end - (now or datetime.now(UTC))).total_seconds())
     return f"the gate waits {left:.0f}s more: {reasons}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -61,10 +61,11 @@ def execute(plan: Plan, *, output: Output) -> ExitCode:
             return ExitCode(interruption.exit_code or ExitCode.ABORTED)
         code = ExitCode(interruption.exit_code or of_outcome(result.outcome))
         trace = str(plan.trace) if plan.trace is not None else None
-        if console is not None:
-            panel.print_rich(console, result, trace=trace)
-        else:
-            panel.print_plain(stream, result, trace=trace)
+        with stdout.surviving_reader():
+            if console is not None:
+                panel.print_rich(console, result, trace=trace)
+            else:
+                panel.print_plain(stream, result, trace=trace)
         if write is not None:
             shown = run_output(
                 result, target=plan.target, model=plan.model, trace=trace, exit_code=code

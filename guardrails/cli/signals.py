@@ -75,14 +75,16 @@ def _listening(
         say(f"{number.name}: ending the run; once more to leave at once")
         task.cancel()
 
-    installed: list[signal.Signals] = []
+    installed: dict[signal.Signals, Any] = {}
     for number in _SIGNALS:
+        before = signal.getsignal(number)
         # Not in a thread, and not on Windows: there the defaults stay.
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(number, heard, number)
-            installed.append(number)
+            installed[number] = before
     try:
         yield
     finally:
-        for number in installed:
+        for number, before in installed.items():
             loop.remove_signal_handler(number)
+            signal.signal(number, before)

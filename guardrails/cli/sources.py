@@ -103,15 +103,23 @@ async def preflight(sources: Opened, incident: Incident, *, has_baseline: bool) 
     warnings: list[str] = []
     read, _ = await sources.cluster.version()
     if not read.ok and read.status is not ReadStatus.FORBIDDEN:
-        raise _cannot(f"Kubernetes at {sources.cluster.server}", read)
+        raise _cannot_ask_kubernetes(sources, read)
     for namespace in incident.namespaces:
         warnings += await _look_at(sources, namespace, has_baseline=has_baseline)
     if sources.prometheus is not None:
         state = await sources.prometheus.read()
-        _insist("Prometheus", (state.alerts_read, state.rules_read))
+        _insist(
+            f"Prometheus at {sources.prometheus.place}",
+            (state.alerts_read, state.rules_read),
+            option="--prometheus",
+        )
     if sources.alertmanager is not None:
         routed = await sources.alertmanager.read()
-        _insist("Alertmanager", (routed.alerts_read, routed.silences_read))
+        _insist(
+            f"Alertmanager at {sources.alertmanager.place}",
+            (routed.alerts_read, routed.silences_read),
+            option="--alertmanager",
+        )
     return tuple(warnings)
 
 
@@ -119,7 +127,7 @@ async def _look_at(sources: Opened, namespace: str, *, has_baseline: bool) -> li
     lists = await list_all(sources, namespace, SCOPE_KINDS)
     for found in lists:
         if found.read.status in {ReadStatus.UNAUTHORIZED, ReadStatus.UNREACHABLE}:
-            raise _cannot(f"Kubernetes at {sources.cluster.server}", found.read)
+            raise _cannot_ask_kubernetes(sources, found.read)
     unread = [found.read.message for found in lists if not found.read.ok]
     if unread:
         return [f"the gate cannot judge by {message}" for message in unread]
@@ -145,13 +153,25 @@ async def list_all(sources: Opened, namespace: str, kinds: Sequence[str]) -> lis
     )
 
 
-def _insist(name: str, reads: Sequence[Read]) -> None:
+def _insist(name: str, reads: Sequence[Read], *, option: str) -> None:
     for read in reads:
         if not read.ok:
-            raise _cannot(name, read)
+            raise _cannot(name, read, way_out=f"check {option}, its base URL")
 
 
-def _cannot(what: str, read: Read) -> PermanentSourceError | TemporarySourceError:
+def _cannot_ask_kubernetes(
+    sources: Opened, read: Read
+) -> PermanentSourceError | TemporarySourceError:
+    refused = read.status is ReadStatus.UNAUTHORIZED
+    way_out = "log in again, or choose" if refused else "choose"
+    return _cannot(
+        f"Kubernetes at {sources.cluster.server}",
+        read,
+        way_out=f"{way_out} another cluster with --kubeconfig or --context",
+    )
+
+
+def _cannot(what: str, read: Read, *, way_out: str) -> PermanentSourceError | TemporarySourceError:
     kind = TemporarySourceError if read.temporary else PermanentSourceError
     said = {
         ReadStatus.UNREACHABLE: "cannot be reached",
@@ -159,4 +179,4 @@ def _cannot(what: str, read: Read) -> PermanentSourceError | TemporarySourceErro
         ReadStatus.UNAUTHORIZED: "refuses the credentials",
         ReadStatus.FORBIDDEN: "forbids reading",
     }.get(read.status, "does not answer as it should")
-    return kind(f"{what} {said}: {read.message}")
+    return kind(f"{what} {said}: {read.message}; {way_out}")

@@ -58,6 +58,7 @@ async def examine(opened: Opened, namespaces: Sequence[str]) -> list[Symptom]:
     server = await _server(opened)
     found = [server]
     if server.well:
+        found += await asyncio.gather(*(_namespace(opened, name) for name in namespaces))
         kinds = lists_of(DEFAULT_CHECKS)
         found += await asyncio.gather(
             *(_list(opened, kind, namespace) for namespace in namespaces for kind in kinds)
@@ -93,6 +94,18 @@ async def _server(opened: Opened) -> Symptom:
     if not asked.ok:
         return Symptom(what=what, well=False, detail=asked.message)
     return Symptom(what=what, well=True, detail=version)
+
+
+async def _namespace(opened: Opened, name: str) -> Symptom:
+    """Say whether a namespace is there; an agent's scope with a typo in it reads as empty."""
+    found = await opened.cluster.list(ListKey(kind="Namespace", namespace=name, name=name))
+    what = f"namespace {name}"
+    if not found.read.ok:
+        # Whether it exists is no evidence that a gate needs.
+        return Symptom(what=what, well=True, optional=True, detail=found.read.message)
+    if not found.objects:
+        return Symptom(what=what, well=False, detail="does not exist; name another with -n")
+    return Symptom(what=what, well=True)
 
 
 async def _list(opened: Opened, kind: str, namespace: str) -> Symptom:

@@ -7,6 +7,7 @@ import typer
 
 from guardrails.cli.exits import ExitCode
 from guardrails.cli.options import Debug, Policy, Profile, Settings
+from guardrails.errors import UsageError
 
 if TYPE_CHECKING:
     from guardrails.core.decisions import Decision
@@ -39,8 +40,7 @@ def replay(
 
     runs = read_trace(file)
     if not runs:
-        typer.echo(f"{file}: no run in it")
-        return
+        raise UsageError(f"{file}: no run in it; name a file that `run --trace` wrote")
     different = 0
     for stored in runs:
         lines = _differences(stored, policy, profile, assignments or [])

@@ -69,7 +69,8 @@ def judge_now(request: VerifyRequest, *, output: Output) -> ExitCode:
         if report is None:
             return ExitCode(interruption.exit_code or ExitCode.ABORTED)
         if write is None:
-            print_report(sys.stdout, report)
+            with stdout.surviving_reader():
+                print_report(sys.stdout, report)
         else:
             write(encode(report))
     return ExitCode(interruption.exit_code or of_verdict(report.verdict))
@@ -100,9 +101,10 @@ def replay_file(path: Path, *, output: Output) -> ExitCode:
         )
     )
     if output is Output.JSON:
-        sys.stdout.write(f"{encode(judged)}\n")
+        stdout.put(encode(judged))
     else:
-        print_report(sys.stdout, judged)
+        with stdout.surviving_reader():
+            print_report(sys.stdout, judged)
     wrong = discrepancies(stored)
     for what in wrong:
         _say(f"error: {path}: {what}")

@@ -17,6 +17,15 @@ def until(progress: GateProgress) -> str:
     return f" (at most {left:.0f}s)" if left > 0 else ""
 
 
+def count(number: int, what: str) -> str:
+    """Write a number of things.
+
+    >>> count(1, "step"), count(2, "step")
+    ('1 step', '2 steps')
+    """
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def describe_fact(fact: Evidence) -> str:
     """Write one fact of a report as a line."""
     what = f"{describe_subject(fact)}"

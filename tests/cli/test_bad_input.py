@@ -38,6 +38,8 @@ def _policy(tmp_path: Path, text: str) -> list[str]:
         (["run", "{agent}:fine", *TASK, "--set", "gate.requre=full"], "did you mean"),
         (["run", "{agent}:fine", *TASK, "--set", "gate"], "write KEY=VALUE"),
         (["run", "{agent}:fine", *TASK, "--kubeconfig", "none"], "kubeconfig none: no such file"),
+        (["run", "{agent}:fine", *TASK, "--kubeconfig", "."], "this is a folder"),
+        (["run", "no_such_module:graph", *TASK], "no module named 'no_such_module'"),
         (["run", "{agent}:fine", *TASK, "--baseline", "none"], "no such baseline"),
         (["run", "{agent}:fine", *TASK, "--trace", "no/such/dir/x"], "does not exist"),
         (["run", "{agent}:fine", *TASK, "--trace", "."], "this is a folder"),
@@ -48,6 +50,13 @@ def _policy(tmp_path: Path, text: str) -> list[str]:
         (["verify"], "nothing says what to judge"),
         (["verify", "--replay", "none.json"], "none.json: cannot read it"),
         (["verify", "-n", "shop", "--wait", "soon"], "'soon' is not a duration"),
+        (["verify", "-n", "shop", "--claim", "done"], "'--claim': 'done' is not one of"),
+        (["verify", "-n", "shop", "--prometheus", "prometheus:9090"], "is not a URL"),
+        (["verify", "-n", "shop", "--prometheus", "http://host:port"], "is not a URL"),
+        (["verify", "-n", "shop", "--alertmanager", "http://"], "is not a URL"),
+        (["verify", "--incident", "empty.txt"], "empty.txt: empty"),
+        (["verify", "--replay", "empty.txt"], "--replay empty.txt: not a gate report"),
+        (["trace", "replay", "empty.txt"], "empty.txt: no run in it"),
         (["baseline", "record", "-o", "x.json"], "at least one namespace"),
         (["baseline", "record", "-n", "shop", "-o", "."], "this is a folder"),
         (["policy", "check", "none.yaml"], "none.yaml: no such file"),
@@ -59,6 +68,7 @@ def test_a_wrong_command_line_is_told_in_one_line(
 ) -> None:
     """Every mistake of the caller: exit 2."""
     monkeypatch.chdir(agent.parent)
+    (agent.parent / "empty.txt").touch()
     ran = cli(*(a.format(agent=agent) for a in arguments))
     assert said.lower() in ran.error.lower()
     assert (ran.code, ran.out) == (USAGE, "")
@@ -91,6 +101,8 @@ def test_a_broken_policy_is_told_with_its_line(
         ("{", "payload.json"),
         ("[]", "payload.json"),
         ('{"version": "3", "alerts": []}', "version"),
+        ('{"version": "4"}', "alerts: missing"),
+        ('{"version": "4", "alerts": {}}', "alerts: a mapping is not a list"),
         ('{"version": "4", "alerts": []}', "no alert is firing"),
         ('{"version": "4", "alerts": [{"status": "firing", "labels": 1}]}', "alerts[0].labels"),
     ],
@@ -105,6 +117,76 @@ def test_a_malformed_webhook_payload_is_told_in_a_line(
     assert ran.code == USAGE
     assert said in ran.err
     assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("def", "SyntaxError: invalid syntax (code_"),
+        ("import no_such_library", "No module named 'no_such_library' (code_"),
+        ("raise ValueError('no such secret')", "ValueError: no such secret (code_"),
+        ("graph = 1", "is an int, not a graph"),
+        ("def graph(): raise KeyError('OPENAI_API_KEY')", "KeyError: 'OPENAI_API_KEY' (code_"),
+        ("def graph(): pass", "is None, not a graph"),
+        ("def graph(model): pass", "wants a model; give --model"),
+        ("def graph(cluster): pass", "wants 'cluster', which a run does not have"),
+    ],
+)
+def test_code_that_gives_no_graph_is_told_with_its_line(
+    cli, shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: str
+) -> None:
+    """The user's own file and line, and what a target may be."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / f"code_{tmp_path.name.replace('-', '_')}.py"
+    path.write_text(text)
+    ran = cli("run", f"{path.name}:graph", *TASK, "-n", "shop", *shop.options)
+    assert said in ran.error
+    assert (ran.code, ran.out) == (USAGE, "")
+
+
+_USER = "users: [{name: u, user: {%s}}]\n"
+_PLUGIN = "exec: {apiVersion: client.authentication.k8s.io/v1, command: no-such-helper}"
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        ("", USAGE, "not a kubeconfig"),
+        ("clusters: [", USAGE, "not a kubeconfig"),
+        ("hello", USAGE, "not a kubeconfig"),
+        ("contexts: []", USAGE, "no current context"),
+        ("current-context: a", USAGE, "no context 'a'; it has: none"),
+        (("not a url", "token: x"), USAGE, "server 'not a url' is not a URL"),
+        (("https://127.0.0.1:1", _PLUGIN), SOURCE, "the credentials plugin of context 'a' failed"),
+        (("https://127.0.0.1:1", "client-certificate: none.pem"), SOURCE, "none.pem"),
+    ],
+)
+def test_a_malformed_kubeconfig_is_told(
+    cli, tmp_path: Path, text: str | tuple[str, str], code: int, said: str
+) -> None:
+    """Broken YAML, another file, a context without a cluster, credentials that cannot be had."""
+    path = tmp_path / "kubeconfig"
+    if isinstance(text, tuple):
+        server, user = text
+        text = (
+            "apiVersion: v1\nkind: Config\ncurrent-context: a\n"
+            f"clusters: [{{name: c, cluster: {{server: '{server}'}}}}]\n"
+            f"contexts: [{{name: a, context: {{cluster: c, user: u}}}}]\n{_USER % user}"
+        )
+    path.write_text(text)
+    ran = cli("verify", "-n", "shop", "--kubeconfig", path)
+    assert said in ran.error
+    assert str(path) in ran.error
+    assert (ran.code, ran.out) == (code, "")
+
+
+@pytest.mark.parametrize("option", ["--prometheus", "--alertmanager"])
+def test_a_url_that_is_another_server_is_told(cli, shop, option: str) -> None:
+    """Somebody's proxy, or the neighbour's port: the answer says so before anything runs."""
+    ran = cli("verify", "-n", "shop", *shop.options, option, shop.cluster.kubernetes_url)
+    assert "does not answer as it should" in ran.error or "refuses" in ran.error
+    assert f"check {option}, its base URL" in ran.error
+    assert (ran.code, ran.out) == (SOURCE, "")
 
 
 def test_a_wrong_context_lists_the_known_ones(cli, shop, agent: Path) -> None:
@@ -131,7 +213,9 @@ def test_an_unreachable_alert_source_is_told_too(cli, shop, agent: Path, part: s
     shop.cluster.stop(part)
     ran = cli("run", f"{agent}:fine", *TASK, "-n", "shop", *shop.options)
     assert ran.code == SOURCE
-    assert f"{part.capitalize()} cannot be reached" in ran.error
+    assert f"{part.capitalize()} at http://127.0.0.1:" in ran.error
+    assert "cannot be reached: GET /api/v" in ran.error
+    assert f"; check --{part}, its base URL" in ran.error
 
 
 def test_an_expired_token_is_told(cli, shop, agent: Path) -> None:

@@ -81,3 +81,10 @@ def test_alert_sources_that_do_not_answer_are_missing(cli, shop) -> None:
         "Alertmanager alerts",
         "Alertmanager silences",
     }
+
+
+def test_a_namespace_with_a_typo_is_not_well(cli, shop) -> None:
+    """Its lists are all readable, and all empty."""
+    ran = cli("doctor", "-n", "shopp", *shop.options)
+    assert "MISSING  namespace shopp" in ran.out
+    assert ran.code == 7

@@ -54,6 +54,8 @@ class AlertmanagerReader:
 
     def __init__(self, http: HttpReader) -> None:
         self._http = http
+        self.place = http.place
+        """Where it is, for messages."""
 
     async def read(self) -> AlertmanagerState:
         """Read both at once."""

@@ -41,8 +41,7 @@ class HttpReader:
         headers: Mapping[str, str] | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        if not _is_url(url):
             raise UsageError(f"{name}: {url!r} is not a URL; write it like http://host:9090")
         self.name = name
         self.url = url.rstrip("/")
@@ -51,9 +50,14 @@ class HttpReader:
         self._transport = transport
         self._tls: ssl.SSLContext | None = None
 
-    def __repr__(self) -> str:
+    @property
+    def place(self) -> str:
+        """The URL without user name and password, for messages."""
         parts = urlsplit(self.url)
-        return f"HttpReader({self.name}, {parts.scheme}://{parts.hostname}:{parts.port})"
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+
+    def __repr__(self) -> str:
+        return f"HttpReader({self.name}, {self.place})"
 
     async def get(
         self, path: str, type_: type[T], *, params: Mapping[str, str] | None = None
@@ -108,6 +112,15 @@ class HttpReader:
             return Read(), msgspec.json.decode(response.content, type=type_)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return _failed(ReadStatus.GARBLED, f"{what}: {error}"), None
+
+
+def _is_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        # `port` raises for what is no number.
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _failed(status: ReadStatus, message: str) -> Read:

@@ -87,6 +87,8 @@ class PrometheusReader:
 
     def __init__(self, http: HttpReader) -> None:
         self._http = http
+        self.place = http.place
+        """Where it is, for messages."""
 
     async def read(self, *, queries: Sequence[str] = ()) -> PrometheusState:
         """Read everything at once; the slowest answer sets the time."""

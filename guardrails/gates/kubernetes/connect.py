@@ -4,10 +4,13 @@ Kubeconfig files, exec plugins and in-cluster tokens are read by the `kubernetes
 loaders, so that whatever works for kubectl works here.
 """
 
+import contextlib
+import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import yaml
 from kubernetes import client as kubernetes_client
@@ -56,16 +59,24 @@ def connect(
             configuration, timeout_seconds=timeout_seconds, namespace=namespace or ""
         )
     chosen = _context(files, context)
-    try:
-        _config.load_kube_config(
-            config_file=files,
-            context=chosen.get("name"),
-            client_configuration=configuration,
-            persist_config=False,
+    with _complaints() as complaints:
+        try:
+            _config.load_kube_config(
+                config_file=files,
+                context=chosen.get("name"),
+                client_configuration=configuration,
+                persist_config=False,
+            )
+        except (kubernetes_config.ConfigException, OSError, ValueError) as error:
+            # The loader's messages name the missing user, cluster or file.
+            raise PermanentSourceError(f"{files}: {' '.join(str(error).split())}") from error
+    if complaints:
+        said = " ".join(complaints[0].split())
+        raise PermanentSourceError(
+            f"{files}: the credentials plugin of context {chosen.get('name')!r} failed: {said}; "
+            f"install it or log in again, as for kubectl"
         )
-    except (kubernetes_config.ConfigException, OSError, ValueError) as error:
-        # The loader's messages name the missing user, cluster, file or exec plugin.
-        raise PermanentSourceError(f"{files}: {' '.join(str(error).split())}") from error
+    _check_server(str(configuration.host), files)
     details = cast("dict[str, Any]", chosen.get("context") or {})
     plugin = _plugin(files, str(details.get("user") or ""))
     if plugin and not configuration.api_key and not configuration.cert_file:
@@ -81,12 +92,45 @@ def connect(
     )
 
 
+class _Kept(logging.Handler):
+    def __init__(self, kept: list[str]) -> None:
+        super().__init__(level=logging.ERROR)
+        self._kept = kept
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._kept.append(record.getMessage())
+
+
+@contextlib.contextmanager
+def _complaints() -> Generator[list[str]]:
+    """Collect what the loader only logs: a credentials plugin that is missing or fails."""
+    kept: list[str] = []
+    handler = _Kept(kept)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield kept
+    finally:
+        root.removeHandler(handler)
+
+
+def _check_server(server: str, files: str) -> None:
+    try:
+        parts = urlsplit(server)
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise UsageError(f"{files}: server {server!r} is not a URL like https://host:6443")
+
+
 def _files(kubeconfig: Path | str | None, environ: Mapping[str, str]) -> str | None:
     """Return the kubeconfig path or paths to load, or None for in-cluster."""
     if kubeconfig is not None:
         path = Path(kubeconfig).expanduser()
         if not path.is_file():
-            raise UsageError(f"kubeconfig {path}: no such file")
+            what = "this is a folder; name the file in it" if path.is_dir() else "no such file"
+            raise UsageError(f"kubeconfig {path}: {what}")
         return str(path)
     named = environ.get("KUBECONFIG", "")
     if named:

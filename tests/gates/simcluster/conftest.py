@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -20,7 +19,7 @@ from guardrails.gates.kubernetes.client import KubernetesReader
 from guardrails.gates.kubernetes.connect import connect
 from guardrails.gates.reference import record_baseline
 from guardrails.policy.models import GateSettings
-from guardrails.testing import ManualClock, SimCluster
+from guardrails.testing import ClusterTime, ManualClock, SimCluster
 from guardrails.testing.demo_app import shop_app, shop_flows, shop_rules
 
 NS = "shop"
@@ -28,26 +27,18 @@ MITIGATED = Claim(kind=ClaimKind.MITIGATED, text="done")
 SETTINGS = GateSettings.model_validate({"stable_for": "10s", "poll_every": "2s"})
 
 
-class ClusterTime:
-    """A clock whose sleeping lets the cluster live."""
+class EventfulTime(ClusterTime):
+    """The cluster's time, with things that happen while the gate sleeps."""
 
     def __init__(self, cluster: SimCluster) -> None:
-        self.cluster = cluster
+        super().__init__(cluster)
         self.on_sleep: list[Callable[[], None]] = []
 
-    def now(self) -> datetime:
-        """Return the cluster's time."""
-        return self.cluster.clock.now()
-
-    def monotonic(self) -> float:
-        """Return the cluster's seconds."""
-        return self.cluster.clock.monotonic()
-
     async def sleep(self, seconds: float) -> None:
-        """Run the cluster for as long."""
+        """Let happen what is due, and run the cluster for as long."""
         while self.on_sleep:
             self.on_sleep.pop(0)()
-        self.cluster.run_for(seconds)
+        await super().sleep(seconds)
 
 
 class Shop:
@@ -55,7 +46,7 @@ class Shop:
 
     def __init__(self, cluster: SimCluster, reader: KubernetesReader, folder: Path) -> None:
         self.cluster, self.reader, self.folder = cluster, reader, folder
-        self.time = ClusterTime(cluster)
+        self.time = EventfulTime(cluster)
         self.settings = SETTINGS
         self.incident = Incident(
             task="The shop has trouble.",
