@@ -69,34 +69,42 @@ class HookSet:
     """Hands records to several hooks and survives each of them failing."""
 
     def __init__(self, hooks: Sequence[Hook] = ()) -> None:
-        self._hooks = tuple(hooks)
+        self._hooks = tuple((_name_of(hook), hook) for hook in hooks)
         self.failures: Counter[str] = Counter()
         """Failures by sink name."""
 
     def emit(self, run: RunId, record: Record) -> None:
         """Give one record to every hook."""
-        for hook in self._hooks:
+        for name, hook in self._hooks:
             try:
                 hook.on_record(run, record)
             except Exception:  # noqa: BLE001  # whatever a sink raises, the run goes on
-                self._count(hook.name)
+                self._count(name)
 
     def timing(self, what: str, seconds: float) -> None:
         """Give one duration to the hooks that take durations."""
-        for hook in self._hooks:
-            take = getattr(hook, "on_timing", None)
-            if take is None:
-                continue
+        for name, hook in self._hooks:
             try:
-                take(what, seconds)
+                take = getattr(hook, "on_timing", None)
+                if take is not None:
+                    take(what, seconds)
             except Exception:  # noqa: BLE001  # as above
-                self._count(hook.name)
+                self._count(name)
 
     def _count(self, sink: str) -> None:
         self.failures[sink] += 1
-        for hook in self._hooks:
-            tell = getattr(hook, "on_sink_failure", None)
-            if tell is not None and hook.name != sink:
-                # A broken counter cannot be counted by itself; `failures` above still has it.
-                with contextlib.suppress(Exception):
+        for name, hook in self._hooks:
+            if name == sink:
+                continue  # a broken counter cannot count itself; `failures` above still has it
+            with contextlib.suppress(Exception):
+                tell = getattr(hook, "on_sink_failure", None)
+                if tell is not None:
                     tell(sink)
+
+
+def _name_of(hook: Hook) -> str:
+    """Ask a hook for its name once, before a run depends on the answer."""
+    try:
+        return str(hook.name)
+    except Exception:  # noqa: BLE001  # a sink without a name is still a sink
+        return type(hook).__name__

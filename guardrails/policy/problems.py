@@ -194,7 +194,7 @@ def _choice(shown: str, detail: ErrorDetails, context: Mapping[str, object]) -> 
         return f"{shown} in quotes is text; write {expected} without them"
     known = [word.strip("' ") for word in expected.replace(" or ", ", ").split(",")]
     hint = ""
-    if isinstance(value, str):
+    if isinstance(value, str) and value not in known:  # `"1"` for `1` is told by its quotes
         close = difflib.get_close_matches(value.lower(), known, n=1, cutoff=0.6)
         hint = f"; did you mean {close[0]!r}?" if close else ""
     return f"{shown} is not allowed; write {expected}{hint}"

@@ -63,3 +63,33 @@ def test_a_broken_counter_is_still_in_the_failures() -> None:
     hooks.emit(RUN, ENDED)
     hooks.emit(RUN, ENDED)
     assert hooks.failures == {"broken": 2}
+
+
+class Nameless:
+    """A sink whose every face fails when it is looked at."""
+
+    @property
+    def name(self) -> str:
+        raise RuntimeError("no name")
+
+    @property
+    def on_timing(self) -> None:
+        raise RuntimeError("no timings")
+
+    @property
+    def on_sink_failure(self) -> None:
+        raise RuntimeError("no failures")
+
+    def on_record(self, run: RunId, record: Record, /) -> None:
+        raise OSError("closed")
+
+
+def test_a_hook_that_cannot_even_be_named_breaks_no_run() -> None:
+    """Third parties write hooks; a property that raises is a failure like any other."""
+    counting = Counting()
+    hooks = HookSet([Nameless(), counting, Broken()])
+    hooks.emit(RUN, ENDED)
+    hooks.timing("observe", 0.5)
+    assert counting.records == [ENDED]
+    assert hooks.failures == {"Nameless": 2, "broken": 2}
+    assert counting.failed == ["Nameless", "broken", "Nameless", "broken"]

@@ -137,6 +137,8 @@ STREAMS = (
 )
 """Facts, the seconds before each, and whose they are. Most come as agents make them, because of
 facts in any order few get past the first end."""
+RULES = st.sampled_from(["allow", "warn", "block"])
+GLOBS = st.sampled_from([(), ("mystery",), ("get_*", "bash")])
 SETTINGS = st.builds(
     Settings,
     mode=st.sampled_from(["enforce", "shadow"]),
@@ -149,8 +151,8 @@ SETTINGS = st.builds(
         unknown_refusals=st.integers(1, 3),
         wall_time=st.sampled_from(["1m", "1h"]),
     ),
-    effects=st.builds(EffectRules, write=st.sampled_from(["allow", "warn", "block"])),
-    tools=st.builds(ToolNames, finish=st.sampled_from([(), ("mystery",)])),
+    effects=st.builds(EffectRules, read=RULES, write=RULES, destructive=RULES),
+    tools=st.builds(ToolNames, read=GLOBS, finish=GLOBS, shell=GLOBS),
 )
 
 
