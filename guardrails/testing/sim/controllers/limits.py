@@ -1,7 +1,7 @@
 """Quotas, disruption budgets and autoscalers: what bounds the number of pods.
 
 ResourceQuota is enforced at admission, so a pod over quota never exists. The autoscaler has no
-metrics unless its target's annotation `sim.guarded-agent.dev/cpu-utilization` gives a percentage.
+metrics unless its target's annotation `sim.guarded-agent/cpu-utilization` gives a percentage.
 """
 
 import math

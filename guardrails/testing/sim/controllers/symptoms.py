@@ -1,9 +1,9 @@
 """What is wrong with a container, read from its spec: faults vanish when the spec is mended.
 
 Three annotations on the pod template say what an image cannot:
-`sim.guarded-agent.dev/requires-env` (names, or NAME=VALUE, that the program needs),
-`sim.guarded-agent.dev/needs-memory` (a quantity below whose limit it is killed) and
-`sim.guarded-agent.dev/listens` (ports the program really opens, if not its containerPorts).
+`sim.guarded-agent/requires-env` (names, or NAME=VALUE, that the program needs),
+`sim.guarded-agent/needs-memory` (a quantity below whose limit it is killed) and
+`sim.guarded-agent/listens` (ports the program really opens, if not its containerPorts).
 """
 
 import re
@@ -14,7 +14,7 @@ from guardrails.testing.sim.kinds import Obj, part, parts, texts
 from guardrails.testing.sim.quantities import parse_quantity
 from guardrails.testing.sim.store import Store
 
-PREFIX = "sim.guarded-agent.dev/"
+PREFIX = "sim.guarded-agent/"
 REQUIRES_ENV = PREFIX + "requires-env"
 NEEDS_MEMORY = PREFIX + "needs-memory"
 LISTENS = PREFIX + "listens"
