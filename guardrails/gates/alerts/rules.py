@@ -171,9 +171,10 @@ def _explain(rule: AlertingRule) -> str:
         (lookback_seconds(rule.query), "range"),
         (rule.for_seconds, "for"),
         (rule.keep_firing_seconds, "keep_firing_for"),
-        (INTERVALS * interval_seconds(rule), f"{INTERVALS} evaluations"),
     ]
-    return f"{rule.name}: " + " + ".join(f"{format_duration(s)} {what}" for s, what in parts if s)
+    said = [f"{format_duration(s)} {what}" for s, what in parts if s]
+    said.append(f"{INTERVALS} evaluations of {format_duration(interval_seconds(rule))}")
+    return f"{rule.name}: " + " + ".join(said)
 
 
 def left_side(query: str) -> str | None:

@@ -47,7 +47,7 @@ def test_the_window_is_as_long_as_the_longest_rule_in_scope(world: Any) -> None:
     rules = [world.rule(), world.rule("Slow", for_seconds=9000.0)]
     window = window_for(world.incident(alerts=(world.ALERT,)), rules, GateSettings())
     assert (window.state_seconds, window.full_seconds) == (60, 360)
-    assert window.derived_from == "HighRequestErrorRate: 2m range + 3m for + 1m 2 evaluations"
+    assert window.derived_from == "HighRequestErrorRate: 2m range + 3m for + 2 evaluations of 30s"
 
 
 def test_shortening_a_rule_does_not_shorten_its_proof(world: Any) -> None:

@@ -109,3 +109,22 @@ def test_a_silence_may_match_by_expression(pattern: str, equal: bool, expected: 
     """Expressions are anchored; one that Python cannot read is taken as covering."""
     matcher = SilenceMatcher(name="alertname", value=pattern, is_regex=True, is_equal=equal)
     assert covers(Silence(state="active", matchers=(matcher,)), LABELS) is expected
+
+
+def test_an_alert_that_outlives_its_prometheus_is_unknown(world: Any) -> None:
+    """Alertmanager holds it for minutes; a silenced one is a trick all the same."""
+    states = []
+    for state in ("active", "suppressed"):
+        look = world.look(
+            {},
+            prometheus=world.alerts(alerts_read=world.TIMEOUT),
+            alertmanager=AlertmanagerState(alerts=(RoutedAlert(labels=LABELS, state=state),)),
+        )
+        (found,) = world.judge(
+            ALERT_NOT_SUPPRESSED,
+            look,
+            incident=world.incident(alerts=(world.ALERT,)),
+            last_write_at=world.AT - timedelta(seconds=900),
+        )
+        states.append((found.state, found.temporary))
+    assert states == [(UNKNOWN, True), (VIOLATED, False)]
