@@ -38,7 +38,8 @@ class Budgets(Strict):
     wall_time: PositiveSeconds = 3600.0
     """From the start of the run to its end, waiting of the gate included."""
     refusals: Count = 4
-    """How often an end may be refused; the next one ends the run `unresolved`."""
+    """How often an end may be refused; the next one ends the run, with the outcome that the last
+    report allows."""
     unknown_refusals: Count = 2
     """How often an end may be refused for unreadable evidence before a person is called."""
 
