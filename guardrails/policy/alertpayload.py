@@ -5,7 +5,6 @@ need is checked with the JSON path of what is wrong.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Literal, cast
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
@@ -13,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from guardrails.core.incident import AlertMatcher, Incident
 from guardrails.errors import IncidentError
 from guardrails.policy.document import KeyPath, dotted, kind_of
+from guardrails.policy.incidentfile import known_time
 from guardrails.policy.problems import lines
 from guardrails.policy.scope import check_namespaces, namespaces_of
 from guardrails.policy.yamlfile import load_json
@@ -23,9 +23,6 @@ MAX_PAYLOAD_BYTES = 8 * 1024 * 1024
 _ADDED_BY_PROMETHEUS = frozenset({"prometheus", "prometheus_replica"})
 """External labels that the Prometheus Operator adds when it sends an alert. Prometheus itself does
 not show them on its alerts; kept, they would match none, and none firing would look like clear."""
-
-_ZERO_YEAR = 1
-"""Go's zero time; Alertmanager writes it where it has no time."""
 
 _LISTED = 10
 """Most alerts named in a task text; all of them stay in the incident."""
@@ -133,11 +130,7 @@ def _each_once(matchers: Iterable[AlertMatcher]) -> tuple[AlertMatcher, ...]:
 
 def _matcher(alert: _Alert) -> AlertMatcher:
     labels = {k: v for k, v in alert.labels.items() if k not in _ADDED_BY_PROMETHEUS}
-    return AlertMatcher(labels=labels or dict(alert.labels), starts_at=_began(alert))
-
-
-def _began(alert: _Alert) -> datetime | None:
-    return None if alert.starts_at.year == _ZERO_YEAR else alert.starts_at
+    return AlertMatcher(labels=labels or dict(alert.labels), starts_at=known_time(alert.starts_at))
 
 
 def _task(payload: _Payload, firing: Sequence[_Alert]) -> str:
@@ -166,6 +159,6 @@ def _describe(alert: _Alert) -> str:
         for k, v in sorted(alert.labels.items())
         if k != "alertname" and k not in _ADDED_BY_PROMETHEUS
     )
-    began = _began(alert)
+    began = known_time(alert.starts_at)
     since = f" since {began.isoformat()}" if began else ""
     return f"{name}{f' ({rest})' if rest else ''}{since}"

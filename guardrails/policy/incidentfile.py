@@ -4,6 +4,7 @@ Names follow the sources that people copy from: `startsAt` is Alertmanager's, `k
 """
 
 import re
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import (
@@ -122,6 +123,14 @@ _PARTS = ("name", "kind", "namespace")
 """Parts of a workload's text form, last first."""
 
 
+def known_time(at: datetime | None) -> datetime | None:
+    """Return a time, or None for Go's zero time, which Alertmanager writes where it has none."""
+    return None if at is None or at.year == _ZERO_YEAR else at
+
+
+_ZERO_YEAR = 1
+
+
 class AlertEntry(_Written):
     """An alert that the incident is about."""
 
@@ -132,7 +141,7 @@ class AlertEntry(_Written):
 
     def value(self) -> AlertMatcher:
         """Return the value that the guard works with."""
-        return AlertMatcher(labels=dict(self.labels), starts_at=self.starts_at)
+        return AlertMatcher(labels=dict(self.labels), starts_at=known_time(self.starts_at))
 
 
 class SloEntry(_Written):

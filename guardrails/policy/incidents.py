@@ -33,6 +33,10 @@ def load_incident(
         IncidentError: The file cannot be read or says something it may not; a line per trouble.
     """
     document = read_document(path, what="incident file", error=IncidentError)
+    if document.data.keys() >= {"version", "receiver", "alerts"}:
+        raise IncidentError(
+            f"{path}: this is what Alertmanager sends to webhooks; give it with --alert-payload"
+        )
     written = check(document, IncidentFile, error=IncidentError)
     words = (task or "").strip() or written.task
     if not words:
@@ -42,7 +46,7 @@ def load_incident(
     _refuse_repeated_names(written, document)
     alerts = tuple(entry.value() for entry in written.alerts)
     workloads = tuple(entry.value() for entry in written.workloads)
-    scope = check_namespaces(namespaces) or written.namespaces or namespaces_of(alerts, workloads)
+    scope = check_namespaces(namespaces or written.namespaces) or namespaces_of(alerts, workloads)
     _refuse_outsiders(workloads, scope, document)
     return Incident(
         task=words,

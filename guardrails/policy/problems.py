@@ -20,6 +20,9 @@ Model = TypeVar("Model", bound=BaseModel)
 Locate = Callable[[KeyPath], tuple[int, str]]
 """Gives a value's line (for sorting) and its name at the head of the message."""
 
+_NEARLY = 0.9
+"""Likeness of two keys that differ in a letter: `namespace` where `namespaces` may stand."""
+
 _SHOWN = 60
 """Longest quotation of a wrong value, in characters."""
 
@@ -177,9 +180,9 @@ def _shown(value: object, text: str) -> str:
 
 def _unknown(key: str, around: KeyPath, model: type[BaseModel]) -> str:
     """Say where a key belongs, if it is one at all; else which one was meant."""
-    homes = homes_of(model, key)
-    if not homes:
-        return f"unknown key; {did_you_mean(key, keys_at(model, around))}"
+    homes, here = homes_of(model, key), keys_at(model, around)
+    if not homes or difflib.get_close_matches(key, here, n=1, cutoff=_NEARLY):
+        return f"unknown key; {did_you_mean(key, here)}"
     if "" in homes:
         return f"not allowed here; {key!r} stands at the top of the file"
     *others, last = (f"'{home}'" for home in homes)

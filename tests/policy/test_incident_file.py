@@ -193,3 +193,35 @@ def test_a_wrong_namespace_beside_the_file_is_named(tmp_path: Path) -> None:
     assert refused(path, namespaces=("Shop",)) == (
         "namespace: 'Shop' is no namespace name: lower-case letters, digits and '-'"
     )
+
+
+def test_a_webhook_body_is_sent_to_its_own_option(tmp_path: Path) -> None:
+    """Both are called an incident's alerts, and people mix them up."""
+    path = tmp_path / "hook.json"
+    path.write_text('{"version": "4", "receiver": "guard", "alerts": []}', encoding="utf-8")
+    with pytest.raises(IncidentError, match="give it with --alert-payload"):
+        load_incident(path)
+
+
+def test_a_zero_time_in_a_file_is_no_time(tmp_path: Path) -> None:
+    """People copy alerts from Alertmanager; no reference is older than the year 1."""
+    path = tmp_path / "i.yaml"
+    path.write_text(
+        "task: x\nalerts: [{labels: {a: b}, startsAt: 0001-01-01T00:00:00Z}]\n", encoding="utf-8"
+    )
+    assert load_incident(path).began_at is None
+
+
+def test_a_namespace_that_stands_twice_counts_once(tmp_path: Path) -> None:
+    """Each list is read once."""
+    path = tmp_path / "i.yaml"
+    path.write_text("task: x\nnamespaces: [a, b, a]\n", encoding="utf-8")
+    assert load_incident(path).namespaces == ("a", "b")
+
+
+def test_a_key_that_is_nearly_right_is_not_sent_elsewhere(tmp_path: Path) -> None:
+    """`namespace` may stand in a workload, but at the top the plural was meant."""
+    path = tmp_path / "i.yaml"
+    path.write_text("task: x\nnamespace: shop\n", encoding="utf-8")
+    with pytest.raises(IncidentError, match="namespace: unknown key; did you mean 'namespaces'"):
+        load_incident(path)
