@@ -16,7 +16,7 @@ __all__ = ["incident_schema", "load_incident", "read_alert_payload"]
 
 
 def load_incident(
-    path: Path, *, task: str | None = None, namespaces: Sequence[str] = ()
+    path: Path | str, *, task: str | None = None, namespaces: Sequence[str] = ()
 ) -> Incident:
     """Read an incident file.
 
@@ -32,6 +32,7 @@ def load_incident(
     Raises:
         IncidentError: The file cannot be read or says something it may not; a line per trouble.
     """
+    path = Path(path)
     document = read_document(path, what="incident file", error=IncidentError)
     if document.data.keys() >= {"version", "receiver", "alerts"}:
         raise IncidentError(

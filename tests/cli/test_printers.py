@@ -243,3 +243,19 @@ def test_counts_of_the_status_follow_the_run(stream: io.StringIO) -> None:
 def test_foreign_text_becomes_one_safe_line(text: str, shown: str) -> None:
     """Line breaks, escapes and direction overrides do not reach the terminal."""
     assert printable(text, width=10) == shown
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_narrow_terminal_folds_what_must_be_read(width: int) -> None:
+    """Why an end was refused is of no use with its end cut off; a tool's table only is clipped."""
+    stream = io.StringIO()
+    console = Console(file=stream, width=width, force_terminal=True, color_system=None)
+    said = "All pods of checkout are Running and Ready, so the error burst is over and done with."
+    run = _begin(LivePrinter(console))
+    run.observe(ModelReplied(text=said))
+    _call(run, PODS, result="NAME READY STATUS " * 20)
+    lines = stream.getvalue().splitlines()
+    shown = " ".join(" ".join(lines).split())
+    assert said in shown
+    assert max(len(line) for line in lines) <= width
+    assert sum("NAME READY" in line for line in lines) == 1

@@ -10,6 +10,7 @@ import functools
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -131,6 +132,32 @@ class KubernetesReader:
         """Namespace of the context, for callers that name none."""
         self.server = _origin(configuration.host)
         """Scheme, host and port; the rest of a URL may hold credentials."""
+
+    @classmethod
+    def connect(
+        cls,
+        kubeconfig: Path | str | None = None,
+        context: str | None = None,
+        namespace: str | None = None,
+        *,
+        timeout_seconds: float = 10.0,
+    ) -> "KubernetesReader":
+        """Make a reader as kubectl would find its cluster; nothing is asked of the server yet.
+
+        Args:
+            kubeconfig: A file; None takes `KUBECONFIG`, then `~/.kube/config`, then the pod's own
+                service account.
+            context: A context of it; None takes the current one.
+            namespace: Overrides the namespace of the context.
+            timeout_seconds: Limit of one list.
+
+        Raises:
+            UsageError: The file does not exist or is no kubeconfig, or the context is not in it.
+            PermanentSourceError: The credentials in it cannot be loaded.
+        """
+        from guardrails.gates.kubernetes.connect import connect  # noqa: PLC0415  # it imports us
+
+        return connect(kubeconfig, context, namespace, timeout_seconds=timeout_seconds)
 
     def __repr__(self) -> str:
         return f"KubernetesReader({self.server})"
