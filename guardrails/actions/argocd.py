@@ -11,6 +11,18 @@ from guardrails.actions.tables import tokens
 from guardrails.actions.verbs import GROUP, READ, WRITE, FoundVerb, Verb, VerbProgram, rows
 from guardrails.core.toolaction import Effect, ToolAction
 
+_ROOT = FlagTable(
+    valued=tokens(
+        "--argocd-context --auth-token --client-crt --client-crt-key --config --controller-name"
+        " --grpc-web-root-path -H --header --http-retry-max --kube-context --logformat --loglevel"
+        " --port-forward-namespace --redis-haproxy-name --redis-name --repo-server-name --server"
+        " --server-crt --server-name --redis-compress"
+    ),
+    switches=tokens(
+        "--core --grpc-web --insecure --plaintext --port-forward --prompts-enabled -h --help"
+    ),
+    stop_at_operand=True,
+)
 _FLAGS = FlagTable(
     valued=tokens(
         "--argocd-context --auth-token --client-crt --client-crt-key --config --controller-name"
@@ -40,7 +52,7 @@ _APP = Verb(effect=Effect.READ, kind="application")
 _APP_WRITE = Verb(effect=Effect.WRITE, kind="application", dry_run=True)
 _APP_GONE = Verb(effect=Effect.DESTRUCTIVE, kind="application")
 _NOUNS = "account appset cert cluster gpg proj repo repocreds context configure admin"
-_LOOKS = "list get ls history can-i get-user-info windows"
+_LOOKS = "list get ls history can-i get-user-info"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +60,9 @@ class _Argocd(VerbProgram):
     def judge(self, found: FoundVerb, *, flags: Flags) -> ToolAction:
         """Let `--prune` and `--force` weigh on a sync."""
         action = VerbProgram.judge(self, found, flags=flags)
-        if found.path == "app sync" and flags.has("--prune", "--force", "--replace"):
+        if found.path in {"app sync", "app rollback"} and flags.has(
+            "--prune", "--force", "--replace"
+        ):
             operation = action.operations[0]
             if operation.effect is Effect.WRITE:
                 return one(
@@ -64,6 +78,7 @@ class _Argocd(VerbProgram):
 ARGOCD = _Argocd(
     program="argocd",
     flags=_FLAGS,
+    root=_ROOT,
     namespace_flags=("-N", "--app-namespace"),
     verbs={
         **rows(GROUP, paths=f"app {_NOUNS}"),
@@ -93,6 +108,13 @@ ARGOCD = _Argocd(
                 **rows(Verb(effect=Effect.DESTRUCTIVE), under=noun, paths="rm delete remove"),
             }.items()
         },
+        **rows(GROUP, under="proj", paths="windows"),
+        **rows(READ, under="proj windows", paths="list"),
+        **rows(
+            WRITE,
+            under="proj windows",
+            paths="add update delete enable-manual-sync disable-manual-sync",
+        ),
         **rows(WRITE, under="account", paths="generate-token update-password"),
         **rows(READ, under="account", paths="bcrypt session-token"),
         **rows(WRITE, paths="login logout relogin"),

@@ -12,29 +12,40 @@ import msgspec
 import promql_parser
 
 from guardrails.actions.kinds import kind_of
-from guardrails.actions.tables import listed
+from guardrails.actions.tables import listed, tokens
 from guardrails.core.toolaction import Target
 
 Arguments = Mapping[str, object]
 Line = tuple[str, ...] | str
 """A command line: text for the shell, or the words themselves."""
 
-_COMMAND_KEYS = listed(
-    "command cmd commands command_line commandline shell_command bash_command kubectl_command"
-    " kubectl_cmd helm_command script shell bash"
+_COMMAND_KEYS = tokens(
+    "command cmd commands commandline cmdline shellcommand bashcommand kubectlcommand kubectlcmd"
+    " helmcommand script shell bash"
 )
-"""Arguments that hold a command line in a tool of any name."""
-_MOST_LINES = 100
-"""Lines taken from one call's arguments."""
-_DEEPEST_ARGUMENT = 8
-"""Nesting of the arguments. Tools wrap them in `input`, `params` or a list of steps: three deep."""
+"""Arguments that hold a command line in a tool of any name, in the form of `_plain_key`."""
+_SHELL_KEYS = tokens("args argv arguments input kubectlargs query line code text")
 _WORDS_KEYS = ("args", "argv", "arguments", "flags")
 """Arguments that hold the words after a command that stands in its own argument."""
-_SHELL_KEYS = listed("args argv arguments input kubectl_args query line code text")
 """Arguments that hold a command line in a tool that is known to take one."""
 _QUERY_KEYS = listed("query promql expr expression logql sql statement q query_string traceql")
 _LONGEST_QUERY = 500
 """Characters of a query kept in a target: enough to recognise it in a report."""
+
+_OPERATION_KEYS = tokens(
+    "action operation op verb method httpmethod requestmethod subcommand operationtype actiontype"
+)
+"""Arguments that say what a tool with a vague name (`k8s_resource`, `fetch`) shall do."""
+_LONGEST_OPERATION = 40
+"""Characters. More is a sentence, not the name of an operation."""
+_ENVELOPES = tokens(
+    "args arguments input inputs params parameters kwargs options payload request toolinput"
+    " commands calls steps"
+)
+"""Arguments that hold further arguments. Manifests are none: a container's `command` is data."""
+_DEEPEST_ENVELOPE = 4
+_MOST_NESTED = 100
+"""Arguments looked at within envelopes: enough for any hand-written call."""
 
 _KIND_KEYS = listed("kind resource_kind resourcekind resource_type resourcetype type object_kind")
 _NAME_KEYS = listed("name resource_name resourcename object_name names")
@@ -80,23 +91,52 @@ def decode(arguments: str) -> Arguments | None:
 
 
 def command_line(arguments: Arguments, *, of_shell_tool: bool) -> tuple[str, ...] | str | None:
-    """Find the command line among the arguments: text, or a list of words, or none.
-
-    Args:
-        arguments: The decoded arguments; what is nested in them counts too.
-        of_shell_tool: Whether the tool is known to take a command line.
-    """
+    """Find the command line among the arguments: text, or a list of words, or none."""
     split = _split_line(arguments)
     if split is not None:
         return split
-    keys = frozenset([*_COMMAND_KEYS, *(_SHELL_KEYS if of_shell_tool else ())])
-    found = list(islice(_lines_in(arguments, keys=keys, depth=0), _MOST_LINES))
+    keys = _COMMAND_KEYS | _SHELL_KEYS if of_shell_tool else _COMMAND_KEYS
+    found = [
+        line
+        for key, value in _leaves(arguments)
+        if key in keys and (line := _as_line(value, key=key)) is not None
+    ]
     if not found and of_shell_tool:
         texts = [value for value in arguments.values() if isinstance(value, str)]
         found = list(texts[:1]) if len(texts) == 1 else []
     if len(found) <= 1:
         return found[0] if found else None
     return "\n".join(line if isinstance(line, str) else quote(line) for line in found)
+
+
+def operation_word(arguments: Arguments) -> str | None:
+    """Find the operation that the arguments name (`action: delete`, `method: POST`)."""
+    for key, value in _leaves(arguments):
+        if key in _OPERATION_KEYS and isinstance(value, str) and len(value) < _LONGEST_OPERATION:
+            return value.lower()
+    return None
+
+
+def _plain_key(key: str) -> str:
+    """Give a key without case, dashes and underscores: `shellCommand` is `shell_command`."""
+    return key.lower().replace("_", "").replace("-", "")
+
+
+def _leaves(arguments: Arguments) -> Iterator[tuple[str, object]]:
+    """Give the arguments with their plain keys, those within envelopes included."""
+    found = _opened(arguments, depth=0)
+    return islice(found, max(_MOST_NESTED, len(arguments)))
+
+
+def _opened(arguments: Mapping[str, object], *, depth: int) -> Iterator[tuple[str, object]]:
+    for key, value in arguments.items():
+        plain = _plain_key(key)
+        yield plain, value
+        if depth < _DEEPEST_ENVELOPE and plain in _ENVELOPES:
+            inner = decode(value) if isinstance(value, str) and value[:1] in {"{", "["} else value
+            for item in cast("list[object]", inner) if isinstance(inner, list) else [inner]:
+                if isinstance(item, dict):
+                    yield from _opened(cast("dict[str, object]", item), depth=depth + 1)
 
 
 def _split_line(arguments: Arguments) -> tuple[str, ...] | None:
@@ -110,21 +150,6 @@ def _split_line(arguments: Arguments) -> tuple[str, ...] | None:
         if isinstance(words, tuple):
             return (*command.split(), *words)
     return None
-
-
-def _lines_in(value: object, *, keys: frozenset[str], depth: int) -> Iterator[Line]:
-    if depth > _DEEPEST_ARGUMENT:
-        return
-    if isinstance(value, dict):
-        for key, inner in cast("dict[str, object]", value).items():
-            line = _as_line(inner, key=key.lower()) if key.lower() in keys else None
-            if line is not None:
-                yield line
-            else:
-                yield from _lines_in(inner, keys=keys, depth=depth + 1)
-    elif isinstance(value, list):
-        for inner in cast("list[object]", value):
-            yield from _lines_in(inner, keys=keys, depth=depth + 1)
 
 
 def _as_line(value: object, *, key: str) -> tuple[str, ...] | str | None:

@@ -17,17 +17,19 @@ _TABLE = FlagTable(
     ),
     stop_at_operand=True,
 )
-_RUNS_CODE = re.compile(r"\bsystem\s*\(|\bgetline\b|@\s*\w|\|\s*&|\|\s*\"|\"\s*\|(?!\|)")
+_RUNS_CODE = re.compile(r"\bsystem\s*\(|\bgetline\b|@\s*\w")
 _PIECE = re.compile(
     r'(?P<string>"(?:\\.|[^"\\\n])*")|(?P<comment>#[^\n]*)|(?P<slash>/)'
     r"|(?P<space>[ \t]+)|(?P<other>.)",
     re.DOTALL,
 )
-_REGEX = re.compile(r"/(?:\\.|\[[^\]\n]*\]|[^/\\\n])*/")
+_REGEX = re.compile(r"/(?:\\.|\[[^\]\n]*\]|[^/\\\n\[])*+/")
 _BEFORE_A_REGEX = frozenset("(,{};!~&|\n")
-_PRINT = re.compile(r"\bprintf?\b")
-_GOES_ON = re.compile(r"(?:,|\\|&&|\|\|)[ \t]*\n")
-"""A newline that does not end a statement."""
+_PRINTS = re.compile(r"\bprintf?\b")
+_END_OF_STATEMENT = re.compile(r"[;}]|(?<![,{&|\\])\n")
+"""Where a `print` surely ends: a newline after a comma or an operator does not end it."""
+_LONGEST_PROGRAM = 10_000
+"""Characters. Programs of a command line have a hundredth of it."""
 _LONE_PIPE = re.compile(r"(?<!\|)\|(?!\|)")
 
 
@@ -35,26 +37,30 @@ def awk(invocation: Invocation) -> ToolAction:
     """Tell what an `awk` command does."""
     flags = sort_flags(invocation.words, table=_TABLE)
     operands = [*flags.operands, *(flags.rest or ())]
-    if flags.unknown or flags.has("-f", "--file", "-e", "-i") or not operands:
+    if flags.unknown or flags.given("-f", "--file", "-e", "-i") or not operands:
         return unclear("awk", why="a program file or a flag that is not known")
     program, files = operands[0], operands[1:]
-    if OPEN in program:
+    if OPEN in program or len(program) > _LONGEST_PROGRAM:
         return unclear("awk", why="part of the program is only known when it runs")
     left = _without_literals(program)
-    if left is None or _RUNS_CODE.search(program) or _LONE_PIPE.search(left):
+    sure = left is not None
+    left = program if left is None else left  # then every mark counts, also within strings
+    if _RUNS_CODE.search(program) or _LONE_PIPE.search(left):
         return unclear("awk", why="a program that may run commands")
-    if _redirects(left):
+    if _prints_into_a_file(left, sure=sure):
         return one("awk", verb=">", effect=Effect.WRITE, why="prints into a file")
     return one("awk", verb="", effect=Effect.READ, targets=file_targets(files))
 
 
-def _redirects(left: str) -> bool:
-    """Tell whether one statement prints and has a `>` behind it."""
-    for statement in re.split(r"[;}\n]", _GOES_ON.sub(" ", left)):
-        found = _PRINT.search(statement)
-        if found is not None and ">" in statement[found.end() :]:
-            return True
-    return False
+def _prints_into_a_file(left: str, *, sure: bool) -> bool:
+    """Tell whether a `>` follows a print within its statement, or at all where strings remain."""
+    printed = _PRINTS.search(left)
+    if printed is None or ">" not in left[printed.end() :]:
+        return False
+    if not sure:
+        return True
+    pieces = _PRINTS.split(left)[1:]
+    return any(">" in _END_OF_STATEMENT.split(piece, maxsplit=1)[0] for piece in pieces)
 
 
 def _without_literals(program: str) -> str | None:

@@ -12,13 +12,15 @@ from guardrails.actions.arguments import (
     command_line,
     decode,
     is_promql,
+    operation_word,
     query_target,
     query_text,
     quote,
     targets_of,
 )
+from guardrails.actions.curl import only_asks
 from guardrails.actions.meaning import join, one, unclear
-from guardrails.actions.names import EITHER, NameMeaning, read_name
+from guardrails.actions.names import NameMeaning, read_name
 from guardrails.actions.programs import is_program, is_verb_of
 from guardrails.actions.rules import RUN_TOOLS, ToolRules, matches
 from guardrails.actions.shell import analyse
@@ -41,13 +43,10 @@ _VERB = re.compile(r"-|[a-z][a-z-]*$")
 _URL = re.compile(r"https?://", re.IGNORECASE)
 _KEYWORDS = tokens("for while until if case select function time")
 """Words of bash itself, before which no program's name belongs."""
-_SEARCHES = tokens("search find lookup browse grep retrieve discover")
-"""Verbs of tools that look for words in a text."""
-_TEXT_WORDS = tokens("knowledge docs documentation runbook runbooks wiki web")
-_SQL_WORDS = tokens(
-    "sql db database postgres postgresql pg mysql mariadb sqlite clickhouse snowflake bigquery"
-    " table tables"
+_TEXT_WORDS = tokens(
+    "log logs doc docs documentation runbook runbooks knowledge web prometheus promql loki logql"
 )
+"""What is searched by words: `delete from cache failed` is no SQL there."""
 _QUERY_WORDS = tokens(
     "prometheus promql prom loki logql metrics metric thanos mimir victoriametrics tempo traceql"
     " jaeger elasticsearch opensearch clickhouse alertmanager grafana"
@@ -96,55 +95,37 @@ def _classify(
     line = command_line(decoded, of_shell_tool=of_shell_tool)
     if line is not None:
         found = analyse(_complete(line, tool=tool))
-        if not of_shell_tool and not name.of_command_lines:
-            found = _weigh(found, tool=tool, name=name)
+        if not of_shell_tool and (not name.of_command_lines or name.effect is Effect.DESTRUCTIVE):
+            found = _weigh(found, tool=tool, effect=name.effect, verb=name.verb)
         return _aim(found, tool=tool, name=name, arguments=decoded)
+    spoken = operation_word(decoded)
+    said_effect = None if spoken is None else read_name(spoken).effect
     if of_shell_tool:
-        return _without_line(tool, decoded, name=name)
-    if matches(tool, patterns=RUN_TOOLS):
+        doubt = unclear(tool, verb=name.verb, why="no command line among the arguments")
+        return _weigh(doubt, tool=tool, effect=said_effect, verb=spoken or "")
+    if matches(tool, patterns=RUN_TOOLS) or matches("_".join(name.words), patterns=RUN_TOOLS):
         return one(tool, verb=name.verb, effect=Effect.READ, why="acts within the run only")
     by_query = _by_query(tool, decoded, name=name)
     if by_query is not None:
-        return by_query
+        return _weigh(by_query, tool=tool, effect=said_effect, verb=spoken or "")
     targets = targets_of(decoded, words=name.words)
     effect, why = _by_annotations(annotations, name=name)
-    asked = _asked(decoded)
-    if asked is not None and (effect is None or asked.gravity > effect.gravity):
-        effect, why = asked, "the arguments name the verb"
-    if effect is None:
+    if effect is None and said_effect is None:
         return unclear(tool, why="a tool whose name says nothing", targets=targets)
-    return one(tool, verb=name.verb, effect=effect, targets=targets, why=why)
+    if said_effect is not None and _posts_a_question(decoded, spoken=spoken):
+        said_effect = Effect.READ
+    if effect is None or (said_effect is not None and said_effect.gravity > effect.gravity):
+        effect, why = said_effect or Effect.WRITE, "the operation that its arguments name"
+    return one(tool, verb=name.verb or (spoken or ""), effect=effect, targets=targets, why=why)
+
+
+def _posts_a_question(arguments: Arguments, *, spoken: str | None) -> bool:
+    """Tell whether an HTTP tool posts to an endpoint that only answers queries."""
+    url = arguments.get("url")
+    return spoken == "post" and isinstance(url, str) and only_asks(url)
 
 
 _remembered = lru_cache(maxsize=_REMEMBERED)(_classify)
-
-
-_VERB_KEYS = ("action", "verb", "operation", "method", "http_method", "subcommand")
-"""Arguments that name what a tool of many uses is to do: `manage_pod(action="delete")`."""
-_HTTP_METHODS = {
-    **dict.fromkeys(("get", "head", "options"), Effect.READ),
-    **dict.fromkeys(("post", "put", "patch"), Effect.WRITE),
-    "delete": Effect.DESTRUCTIVE,
-}
-
-
-def _asked(arguments: Arguments) -> Effect | None:
-    """Tell the gravest effect that an argument names as the verb."""
-    said: list[Effect] = []
-    for key, value in arguments.items():
-        if key.lower() in _VERB_KEYS and isinstance(value, str):
-            effect = _HTTP_METHODS.get(value.lower()) or read_name(value).effect
-            said += [] if effect is None else [effect]
-    return max(said, key=lambda effect: effect.gravity, default=None)
-
-
-def _without_line(tool: str, arguments: Arguments, *, name: NameMeaning) -> ToolAction:
-    """Judge a tool that takes a command line and got none: nobody knows what it would run."""
-    doubt = unclear(tool, verb=name.verb, why="no command line among the arguments")
-    if _asked(arguments) is Effect.DESTRUCTIVE:
-        targets = targets_of(arguments, words=name.words)
-        return join([doubt, one(tool, verb="", effect=Effect.DESTRUCTIVE, targets=targets)])
-    return doubt
 
 
 def _malformed(tool: str, *, name: NameMeaning) -> ToolAction:
@@ -168,6 +149,9 @@ def _complete(line: str | tuple[str, ...], *, tool: str) -> str:
         return f"curl {text}" if "curl" in lowered and _URL.match(first) else text
     for program in _OWN_PROGRAMS:
         if program in lowered and (is_verb_of(program, first) or not is_program(first)):
+            lines = [line.lstrip() for line in text.splitlines() if line.strip()]
+            if all(is_verb_of(program, line.split(maxsplit=1)[0]) for line in lines):
+                return "\n".join(f"{program} {line}" for line in lines)
             return f"{program} {text.lstrip()}"
     return text
 
@@ -180,11 +164,11 @@ def _aim(found: ToolAction, *, tool: str, name: NameMeaning, arguments: Argument
     return join([one(tool, verb=name.verb, effect=found.effect, targets=targets), found])
 
 
-def _weigh(found: ToolAction, *, tool: str, name: NameMeaning) -> ToolAction:
-    """Let a grave name (`delete_pod`) weigh beside a harmless command argument."""
-    if name.effect is None or name.effect.gravity <= found.effect.gravity:
+def _weigh(found: ToolAction, *, tool: str, effect: Effect | None, verb: str) -> ToolAction:
+    """Let a grave name (`delete_pod`) or a named operation weigh beside a harmless argument."""
+    if effect is None or effect.gravity <= found.effect.gravity:
         return found
-    return join([one(tool, verb=name.verb, effect=name.effect), found])
+    return join([one(tool, verb=verb, effect=effect), found])
 
 
 def _by_query(tool: str, arguments: Arguments, *, name: NameMeaning) -> ToolAction | None:
@@ -197,21 +181,18 @@ def _by_query(tool: str, arguments: Arguments, *, name: NameMeaning) -> ToolActi
         return None
     key, text = found
     target = query_target(text)
-    if key in {"sql", "statement"} or (looks_like_sql(text) and _takes_sql(name)):
+    searches = name.effect is Effect.READ and not _TEXT_WORDS.isdisjoint(name.words)
+    if key in {"sql", "statement"} or (looks_like_sql(text) and not searches):
         effect = sql_effect(text)
         if name.effect is Effect.DESTRUCTIVE:
             effect = Effect.DESTRUCTIVE
         return one(tool, verb="sql", effect=effect, targets=(target,))
+    if searches:
+        return one(tool, verb=name.verb, effect=Effect.READ, targets=(target,))
     asks = not _QUERY_WORDS.isdisjoint(name.words) or key in {"promql", "logql", "traceql"}
     if (asks or is_promql(text)) and _only_asks(name):
         return one(tool, verb=name.verb or "query", effect=Effect.READ, targets=(target,))
     return None
-
-
-def _takes_sql(name: NameMeaning) -> bool:
-    """Tell whether a query may be SQL: `search_docs` for "delete pod stuck" is none."""
-    of_texts = name.verb in _SEARCHES or not _TEXT_WORDS.isdisjoint(name.words)
-    return not of_texts or not _SQL_WORDS.isdisjoint(name.words)
 
 
 def _only_asks(name: NameMeaning) -> bool:
@@ -222,19 +203,16 @@ def _only_asks(name: NameMeaning) -> bool:
 def _by_annotations(
     annotations: ToolAnnotations, *, name: NameMeaning
 ) -> tuple[Effect | None, str]:
-    """Weigh what the tool says of itself against its name.
+    """Weigh what the tool says of itself against its name; the name can only raise it.
 
-    The Model Context Protocol calls annotations hints that nobody should trust of an unknown
-    server. So a tool may confess more than its name says, but a read-only hint is believed only of
-    a name that says nothing, reads, or may mean either (`run_report`). A policy's `read` list,
-    which a person wrote, overrules all of this.
+    The Model Context Protocol calls its annotations hints that no client may trust. So a read-only
+    hint explains a name that says nothing or little (`run_query`), and never a verb that changes
+    something (`scale_deployment`).
     """
     if annotations.destructive and not annotations.read_only:
         return Effect.DESTRUCTIVE, "the tool says that it destroys"
     if annotations.read_only:
-        if name.effect is Effect.DESTRUCTIVE or (
-            name.effect is Effect.WRITE and name.verb not in EITHER
-        ):
+        if name.effect not in {None, Effect.READ} and not name.vague:
             return name.effect, "its name says more than its read-only hint"
         return Effect.READ, "the tool says that it only reads"
     if annotations.read_only is False and name.effect in {None, Effect.READ}:

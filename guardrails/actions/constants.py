@@ -19,8 +19,8 @@ _ASSIGNS_BY_NAME = re.compile(
     r"|printf\s+-v|let)\b|(?:^|[\s;&|({])\.\s|\(\(|(?:^|[\s;&|({])set\s"
 )
 """Words that can give a variable a value without an assignment that the tree shows."""
-_PLAINLY_NAMED = re.compile(r"(?<!\$)(?<!\$\{)\b\w+\b")
-"""Words without a dollar before them."""
+_NAMED = re.compile(r"(?<!\$)(?<!\$\{)\b\w+")
+"""Words without a dollar: a fixed variable stands once so, in its only assignment."""
 
 
 def constants_of(root: Node, *, line: str) -> Constants:
@@ -28,7 +28,7 @@ def constants_of(root: Node, *, line: str) -> Constants:
     if "=" not in line or "$" not in line or _ASSIGNS_BY_NAME.search(line):
         return _NO_CONSTANTS
     found: dict[str, Constant] = {}
-    named = Counter(_PLAINLY_NAMED.findall(line))
+    named = Counter(_NAMED.findall(line))
     for assignment in _top_level_assignments(root):
         name, value = (
             assignment.child_by_field_name("name"),
@@ -40,7 +40,7 @@ def constants_of(root: Node, *, line: str) -> Constants:
             continue
         text = word_of(value, constants=_NO_CONSTANTS)
         label = name.text.decode("utf-8", "replace")
-        if OPEN not in text and named[label] == 1:  # in its only assignment
+        if OPEN not in text and named[label] == 1:
             found[label] = Constant(value=text, known_from=assignment.end_byte)
     return found
 

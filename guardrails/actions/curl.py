@@ -60,6 +60,10 @@ _ASKS = re.compile(
     r"|selfsubject(?:access|rules)reviews)/?(?:[?#]|$)"
 )
 """Paths at which a POST only asks; Loki's `push` and `delete` are taken out below."""
+_DELETES = re.compile(
+    r"/api/v1/admin/tsdb/(?:delete_series|clean_tombstones)|/loki/api/v1/delete|/_delete_by_query"
+)
+"""Paths of Prometheus, Loki and Elasticsearch that delete data by POST."""
 _LOKI_WRITES = re.compile(r"/loki/api/v1/(?:push|delete|rules)")
 
 
@@ -76,7 +80,7 @@ def curl(invocation: Invocation) -> ToolAction:
         )
     request = _request("curl", method=_curl_method(flags), urls=urls)
     files = [name for name in flags.all(*_FILES) if not _NO_FILE.fullmatch(name)]
-    if flags.has("-O", "--remote-name", "--remote-name-all", "-J"):
+    if flags.given("-O", "--remote-name", "--remote-name-all", "-J"):
         files.append("")
     if not files:
         return request
@@ -86,7 +90,7 @@ def curl(invocation: Invocation) -> ToolAction:
 def _undecided(flags: Flags, *, urls: list[str]) -> bool:
     return bool(
         flags.unknown
-        or flags.has("-K", "--config", "--next", "-:", "-Q", "--quote", "-t", "--telnet-option")
+        or flags.given("-K", "--config", "--next", "-:", "-Q", "--quote", "-t", "--telnet-option")
         or any(may_be_flag(url) for url in urls)
         or any(
             "%output{" in text or text.startswith("@") for text in flags.all("-w", "--write-out")
@@ -98,13 +102,13 @@ def _curl_method(flags: Flags) -> str:
     method = flags.last("-X", "--request")
     if method:
         return known(method).upper() or "?"
-    if flags.has("-T", "--upload-file"):
+    if flags.given("-T", "--upload-file"):
         return "PUT"
-    if flags.has("-G", "--get"):
+    if flags.given("-G", "--get"):
         return "GET"
     if any(name in flags.values for name in _BODIES):
         return "POST"
-    return "HEAD" if flags.has("-I", "--head") else "GET"
+    return "HEAD" if flags.given("-I", "--head") else "GET"
 
 
 def _request(program: str, *, method: str, urls: list[str]) -> ToolAction:
@@ -112,9 +116,9 @@ def _request(program: str, *, method: str, urls: list[str]) -> ToolAction:
     why = ""
     if method in _READ_METHODS:
         effect = Effect.READ
-    elif method == "DELETE":
+    elif method == "DELETE" or any(_DELETES.search(url) for url in urls):
         effect = Effect.DESTRUCTIVE
-    elif method == "POST" and urls and all(_only_asks(url) for url in urls):
+    elif method == "POST" and urls and all(only_asks(url) for url in urls):
         effect, why = Effect.READ, "a query endpoint"
     else:
         effect = Effect.WRITE
@@ -124,7 +128,8 @@ def _request(program: str, *, method: str, urls: list[str]) -> ToolAction:
     return one(program, verb=method, effect=effect, targets=targets, why=why)
 
 
-def _only_asks(url: str) -> bool:
+def only_asks(url: str) -> bool:
+    """Tell whether a POST to this URL only asks (a query endpoint)."""
     return bool(known(url) and _ASKS.match(url) and not _LOKI_WRITES.search(url))
 
 
@@ -150,14 +155,14 @@ def wget(invocation: Invocation) -> ToolAction:
     flags = sort_flags(words, table=_WGET)
     urls = [*flags.operands, *(flags.rest or ())]
     method = known(flags.last("--method")).upper() if flags.last("--method") else "GET"
-    if flags.has("--post-data", "--post-file"):
+    if flags.given("--post-data", "--post-file"):
         method = "POST"
     request = _request("wget", method=method or "?", urls=urls)
     if flags.unknown or any(may_be_flag(url) for url in urls):
         return join([unclear("wget", why="a flag or a URL that is not known"), request])
     logs = [name for name in flags.all("-o", "-a") if not _NO_FILE.fullmatch(name)]
     output = flags.last("-O", "--output-document")
-    printed = flags.has("--spider", "--help", "--version", "-V", "-h")
+    printed = flags.given("--spider", "--help", "--version", "-V", "-h")
     if (printed or _NO_FILE.fullmatch(output)) and not logs:
         return request
     return join(

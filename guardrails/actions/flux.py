@@ -5,6 +5,15 @@ from guardrails.actions.tables import tokens
 from guardrails.actions.verbs import GROUP, READ, WRITE, Verb, VerbProgram, rows
 from guardrails.core.toolaction import Effect
 
+_ROOT = FlagTable(
+    valued=tokens(
+        "-n --namespace --context --cluster --kubeconfig --as --as-group --as-uid --as-user-extra"
+        " --cache-dir --certificate-authority --client-certificate --client-key --kube-api-burst"
+        " --kube-api-qps --server --timeout --tls-server-name --token --user"
+    ),
+    switches=tokens("--insecure-skip-tls-verify --disable-compression --verbose -h --help"),
+    stop_at_operand=True,
+)
 _FLAGS = FlagTable(
     valued=tokens(
         "-n --namespace --context --cluster --kubeconfig --as --as-group --as-uid --as-user-extra"
@@ -28,6 +37,7 @@ _DRY = Verb(effect=Effect.WRITE, dry_run=True)
 FLUX = VerbProgram(
     program="flux",
     flags=_FLAGS,
+    root=_ROOT,
     namespace_flags=("-n", "--namespace"),
     verbs={
         **rows(

@@ -4,12 +4,21 @@
 `get` only print, unless an output directory or a post-renderer, which runs a program, is named.
 """
 
-from guardrails.actions.invocation import FlagTable, Invocation, sort_flags
+from guardrails.actions.invocation import FlagTable, Invocation, any_may_be_flag, sort_flags
 from guardrails.actions.meaning import join, one, unclear
 from guardrails.actions.tables import tokens
 from guardrails.actions.verbs import GROUP, READ, WRITE, Verb, VerbProgram, rows
 from guardrails.core.toolaction import Effect, Operation, ToolAction
 
+_ROOT = FlagTable(
+    valued=tokens(
+        "-n --namespace --kube-context --kubeconfig --kube-apiserver --kube-as-user --kube-as-group"
+        " --kube-ca-file --kube-token --kube-tls-server-name --registry-config --repository-cache"
+        " --repository-config --burst-limit --qps --content-cache --color"
+    ),
+    switches=tokens("--debug --kube-insecure-skip-tls-verify -h --help"),
+    stop_at_operand=True,
+)
 _FLAGS = FlagTable(
     valued=tokens(
         "-n --namespace --kube-context --kubeconfig --kube-apiserver --kube-as-user"
@@ -46,6 +55,7 @@ _READ_GET = rows(_RELEASE_READ, under="get", paths="all hooks manifest metadata 
 HELM = VerbProgram(
     program="helm",
     flags=_FLAGS,
+    root=_ROOT,
     namespace_flags=("-n", "--namespace"),
     file_flags=("--output-dir",),
     verbs={
@@ -81,8 +91,11 @@ def helm(invocation: Invocation) -> ToolAction:
     """Tell what a `helm` command does."""
     flags = sort_flags(invocation.words, table=_FLAGS)
     action = HELM(invocation)
-    if flags.has("--post-renderer"):
+    renders = flags.operands[:1] in (["template"], ["lint"])
+    if flags.given("--post-renderer") or (renders and any_may_be_flag(flags.operands)):
         return join([action, unclear("helm", why="a post-renderer runs a program")])
+    if flags.given("--output-dir"):
+        return join([action, one("helm", verb="--output-dir", effect=Effect.WRITE, why="files")])
     operation = action.operations[0]
     if operation.verb in _ONE_RELEASE and len(operation.targets) > 1:
         return _first_target(action, operation=operation)

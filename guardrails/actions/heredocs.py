@@ -34,10 +34,10 @@ def heredoc_of(node: Node, *, source: bytes, constants: Constants) -> Heredoc:
     """Read a `heredoc_redirect` node."""
     found = Heredoc()
     parts = {child.type: child for child in node.children}
-    for child in node.children:
+    for place, child in enumerate(node.children):
         if child.type == "file_redirect":
             found.redirects.append(child)
-        elif node.field_name_for_child(node.children.index(child)) == "argument":
+        elif node.field_name_for_child(place) == "argument":
             found.arguments += words_of(child, constants=constants)
             found.inside.append(child)
         elif child.type not in _MARKS:

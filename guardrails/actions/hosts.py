@@ -7,7 +7,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from guardrails.actions.invocation import FlagTable, Invocation, Program, sort_flags
+from guardrails.actions.invocation import (
+    FlagTable,
+    Invocation,
+    Program,
+    any_may_be_flag,
+    sort_flags,
+)
 from guardrails.actions.meaning import OPEN, join, known, one, unclear
 from guardrails.actions.sql import sql_effect
 from guardrails.actions.tables import tokens
@@ -139,7 +145,8 @@ class _Database:
         statements = found.all(*self.statement)
         if not statements and invocation.stdin is not None:
             statements = [invocation.stdin]
-        if not statements or found.unknown or any(OPEN in text for text in statements):
+        doubtful = found.unknown or any_may_be_flag(found.operands)
+        if not statements or doubtful or any(OPEN in text for text in statements):
             return unclear(invocation.program, why="statements that are not known")
         effects = [sql_effect(text) for text in statements]
         gravest = max(effects, key=lambda effect: effect.gravity)
@@ -170,6 +177,8 @@ _DATABASES: Mapping[str, Program] = {
         ),
     ),
 }
+
+
 _REDIS = FlagTable(
     valued=tokens("-h -p -s -a -u -r -i -n -d -D -X --user --pass --cacert --cert --key --sni -t"),
     switches=tokens(
@@ -211,6 +220,11 @@ def _redis(invocation: Invocation) -> ToolAction:
     return one("redis-cli", verb=known(" ".join(words[:1])), effect=effect)
 
 
+def _stern(invocation: Invocation) -> ToolAction:
+    """Judge `stern`, which follows the logs of pods by a query; it has no verbs."""
+    return one(invocation.program, verb="", effect=Effect.READ)
+
+
 _KUSTOMIZE = VerbProgram(
     program="kustomize",
     file_flags=("-o", "--output"),
@@ -226,7 +240,11 @@ def _kustomize(invocation: Invocation) -> ToolAction:
     """Judge `kustomize`: `build` prints, unless it is told a file or lets plugins run."""
     flags = sort_flags(invocation.words, table=_KUSTOMIZE.flags)
     action = _KUSTOMIZE(invocation)
-    if flags.unknown or flags.has("--enable-alpha-plugins", "--enable-exec", "--helm-command"):
+    if (
+        flags.unknown
+        or flags.has("--enable-alpha-plugins", "--enable-exec")
+        or flags.given("--helm-command")
+    ):
         return join([action, unclear("kustomize", why="plugins run programs")])
     return action
 
@@ -237,6 +255,7 @@ HOST_PROGRAMS: dict[str, Program] = {
     "journalctl": _journalctl,
     "etcdctl": _ETCDCTL,
     "ip": _ip,
+    "stern": _stern,
     "redis-cli": _redis,
     "kustomize": _kustomize,
     **dict.fromkeys(

@@ -64,10 +64,14 @@ class Flags:
                 return self.values[name][-1]
         return ""
 
+    def given(self, *names: str) -> bool:
+        """Tell whether one of these flags stands there, whatever its value."""
+        return any(name in self.values for name in names)
+
     def has(self, *names: str) -> bool:
-        """Tell whether one of these flags is set (`--flag=false` is not)."""
+        """Tell whether one of these switches is set (`--flag=false` is not)."""
         return any(
-            name in self.values and self.values[name][-1].lower() not in {"false", "0"}
+            name in self.values and self.values[name][-1].lower() not in {"false", "f", "0"}
             for name in names
         )
 
@@ -140,6 +144,17 @@ def _short_flags(
             found.unknown.append((name, len(found.operands)))
         found.values.setdefault(name, []).append("")
     return index
+
+
+def misplaced_flag(words: tuple[str, ...], *, root: FlagTable) -> bool:
+    """Tell whether a flag that is not global stands before the verb.
+
+    Programs built with cobra look for the verb before they know the verb's flags, and take the word
+    after such a flag for its value: `kubectl -i wait run …` runs.
+    """
+    if not words or not words[0].startswith("-"):
+        return False
+    return bool(sort_flags(words, table=root).unknown)
 
 
 def may_be_flag(word: str) -> bool:

@@ -27,6 +27,11 @@ _FLAGS = FlagTable(
     ),
 )
 _X = ("x", "experimental")
+_PROXY_LISTS = (
+    "all a bootstrap b cluster clusters c ecds ec endpoint endpoints ep listener listeners l"
+    " rootca-compare rc route routes r secret secrets s certificate certificates cert certs"
+    " connection connections policy policies service services svc workload workloads w log o"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,14 +39,18 @@ class _Istioctl(VerbProgram):
     def judge(self, found: FoundVerb, *, flags: Flags) -> ToolAction:
         """Let the flags weigh that make a look change a log level or write files."""
         action = VerbProgram.judge(self, found, flags=flags)
-        if found.path.endswith(" log") and flags.has("--level", "-r", "--reset"):
+        if found.path.endswith((" log", " o")) and (
+            flags.given("--level") or flags.has("-r", "--reset")
+        ):
             return one(
                 "istioctl",
                 verb=found.path,
                 effect=Effect.WRITE,
                 why="changes the proxy's log level",
             )
-        if found.path == "manifest generate" and flags.has("-o", "--output"):  # elsewhere a format
+        if found.path == "manifest generate" and flags.given(
+            "-o", "--output"
+        ):  # elsewhere a format
             return one("istioctl", verb=found.path, effect=Effect.WRITE, why="writes files here")
         return action
 
@@ -53,13 +62,22 @@ ISTIOCTL = _Istioctl(
     verbs={
         **rows(
             READ,
-            paths="analyze version proxy-status ps proxy-config pc validate completion help"
-            " verify-install options dashboard dash d ztunnel-config zc",
+            paths="analyze version proxy-status ps validate completion help"
+            " verify-install options dashboard dash d",
         ),
-        **rows(GROUP, paths="manifest tag profile operator waypoint experimental x"),
+        **rows(
+            GROUP,
+            paths="manifest tag profile operator waypoint experimental x proxy-config pc"
+            " ztunnel-config zc",
+        ),
         **rows(Verb(effect=Effect.WRITE, why="writes an archive here"), paths="bug-report"),
-        "proxy-config log": READ,
-        "pc log": READ,
+        **{
+            path: row
+            for group in ("proxy-config", "pc", "ztunnel-config", "zc")
+            for path, row in {
+                **rows(READ, under=group, paths=_PROXY_LISTS),
+            }.items()
+        },
         **rows(READ, under="manifest", paths="generate diff translate"),
         **rows(READ, under="profile", paths="list dump diff"),
         **rows(READ, under="tag", paths="list generate"),

@@ -8,9 +8,15 @@ so. `port-forward` reads: what goes through the tunnel is judged when it is sent
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from guardrails.actions.invocation import Flags, Invocation, any_may_be_flag, sort_flags
+from guardrails.actions.invocation import (
+    Flags,
+    Invocation,
+    any_may_be_flag,
+    misplaced_flag,
+    sort_flags,
+)
 from guardrails.actions.kinds import kind_of, resource_targets
-from guardrails.actions.kubectl_verbs import FLAGS, KUBECTL_VERBS, LOG_FLAGS
+from guardrails.actions.kubectl_verbs import FLAGS, KUBECTL_VERBS, LOG_FLAGS, ROOT_FLAGS
 from guardrails.actions.manifests import manifest_targets
 from guardrails.actions.meaning import join, known, one, unclear
 from guardrails.actions.verbs import FoundVerb, find_verb
@@ -47,6 +53,8 @@ def kubectl(invocation: Invocation) -> ToolAction:
         if flags.unknown or flags.rest or any_may_be_flag(invocation.words):
             return unclear(PROGRAM, why="no verb that is known")
         return one(PROGRAM, verb="", effect=Effect.READ, why="prints help")
+    if misplaced_flag(invocation.words, root=ROOT_FLAGS):
+        return unclear(PROGRAM, why="a flag before the verb that is not global hides the verb")
     if flags.operands[0] == "logs":
         flags = sort_flags(invocation.words, table=LOG_FLAGS)
     found = find_verb(flags, table=KUBECTL_VERBS)
@@ -78,16 +86,18 @@ def _plain(call: _Call) -> ToolAction:
 
 def _effect(call: _Call) -> tuple[Effect, bool, str]:
     verb, flags, path = call.found.verb, call.flags, call.found.path
-    if verb.dry_run and _held_back(flags):
+    raw = flags.last("--raw") and path in _RAW_REQUESTS  # a raw request knows no dry run
+    if verb.dry_run and not raw and _held_back(flags):
         return Effect.READ, True, "dry run"
     for name, paths, effect, why in _FLAG_RULES:
-        if path in paths and flags.has(name):
+        if path in paths and (flags.given if name in FLAGS.valued else flags.has)(name):
             return effect, False, why
     if path == "scale" and "0" in flags.all("--replicas"):
         return verb.effect, False, "takes every replica away"
     return verb.effect, False, verb.why
 
 
+_RAW_REQUESTS = frozenset({"create", "replace", "delete"})
 _FLAG_RULES: tuple[tuple[str, frozenset[str], Effect, str], ...] = (
     ("--prune", frozenset({"apply"}), Effect.DESTRUCTIVE, "prunes objects left out"),
     ("--force", frozenset({"replace", "apply"}), Effect.DESTRUCTIVE, "deletes and recreates"),
@@ -120,7 +130,7 @@ def _targets(call: _Call) -> tuple[Target, ...]:
     if manifest is not None:
         return manifest
     raw = call.flags.last("--raw")
-    if raw and call.found.path in {"get", "create", "replace", "delete"}:
+    if raw and call.found.path in {"get", *_RAW_REQUESTS}:
         return (Target(kind="url", name=known(raw)),)
     read = _OPERANDS.get(call.found.path)
     return _resources(call) if read is None else read(call)
@@ -283,6 +293,24 @@ def _copy(call: _Call) -> ToolAction:
     return one(PROGRAM, verb="cp", effect=Effect.WRITE, targets=tuple(targets), why="writes files")
 
 
+def _run(call: _Call) -> ToolAction:
+    """Judge `run`: it adds a pod, which may do worse than that."""
+    own, inner = _plain(call), call.flags.rest
+    if not inner or own.effect is Effect.READ:
+        return own
+    ran = call.invocation.run_words(inner, None)
+    return join([own, ran]) if ran.effect is Effect.DESTRUCTIVE else own
+
+
+def _build(call: _Call) -> ToolAction:
+    """Judge `kustomize`: it prints, unless told to write files or to run a program."""
+    if call.flags.has("--enable-helm", "--enable-alpha-plugins", "--enable-exec"):
+        return unclear(PROGRAM, verb="kustomize", why="runs helm or a plugin")
+    if call.flags.last("-o", "--output") or any_may_be_flag(call.found.operands):
+        return one(PROGRAM, verb="kustomize", effect=Effect.WRITE, why="writes files")
+    return _plain(call)
+
+
 def _local(call: _Call) -> ToolAction:
     """Judge `set … --local`, which prints and sends nothing."""
     if call.flags.has("--local") and not any_may_be_flag(call.found.operands):
@@ -297,6 +325,8 @@ _SPECIAL: Mapping[str, Callable[[_Call], ToolAction]] = {
     "debug": _debug,
     "attach": _attach,
     "cp": _copy,
+    "run": _run,
+    "kustomize": _build,
     **dict.fromkeys(
         (
             *("set env", "set image", "set resources", "set selector", "set subject"),

@@ -106,6 +106,16 @@ _SWITCHES = (
 FLAGS = FlagTable(valued=tokens(_GLOBAL + _VALUED), switches=tokens(_SWITCHES))
 """Flags of all verbs together: kubectl gives most letters one meaning everywhere."""
 
+ROOT_FLAGS = FlagTable(
+    valued=tokens(_GLOBAL),
+    switches=tokens(
+        "--disable-compression --insecure-skip-tls-verify --match-server-version"
+        " --warnings-as-errors --help -h"
+    ),
+    stop_at_operand=True,
+)
+"""The global flags, which alone may stand before the verb."""
+
 LOG_FLAGS = FlagTable(
     valued=FLAGS.valued - {"-f", "-p", "--prefix"},
     switches=FLAGS.switches | {"-f", "-p", "--prefix"},

@@ -16,7 +16,7 @@ _READS = tokens(
     "get list describe query search show read fetch find inspect view check count watch explain"
     " lookup analyze analyse summarize summarise monitor tail top diff compare validate verify"
     " retrieve grep cat ls glob browse collect detect diagnose examine discover observe obtain"
-    " probe ping trace profile status history scan select think download wait sleep"
+    " probe ping trace profile status history scan select think download wait sleep is has"
 )
 _NOUNS_TOO = tokens("count monitor tail top trace profile status history scan")
 """Reading words that are as often nouns: after them a later verb decides (`status_update`)."""
@@ -40,8 +40,8 @@ _OBSERVED = tokens(
     " loki jaeger pods services nodes deployments dashboard runbook documentation docs knowledge"
     " health version info details overview summary spans incidents schema"
 )
-EITHER = tokens("run exec execute call invoke use generate open send post submit assign schedule")
-"""Writing words that also stand in the names of tools that only look (`run_report`)."""
+_VAGUE = tokens("exec execute run call invoke use open send post start generate trigger")
+"""Verbs of a write that may as well only ask: `run_query`, `generate_report`."""
 _JOINS = frozenset({"and", "or", "then"})
 _OF_COMMAND_LINES = tokens(
     "exec execute run bash sh shell terminal cmd command commands kubectl helm argocd flux"
@@ -57,6 +57,11 @@ class NameMeaning:
     verb: str = ""
     effect: Effect | None = None
     """`None` if no word is known."""
+
+    @property
+    def vague(self) -> bool:
+        """Whether the verb may as well only ask."""
+        return self.verb in _VAGUE
 
     @property
     def of_command_lines(self) -> bool:

@@ -4,15 +4,19 @@ The policy may replace each list. Patterns are shell globs over the tool's name,
 regard to case.
 """
 
+import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
+from guardrails.actions.names import words_of_name
 from guardrails.core.toolaction import Effect
 
 FINISH_TOOLS: tuple[str, ...] = (
     "submit",
     "submit_*",
+    "*_submit",
+    "*_submit_tool",
     "final_answer",
     "final_report",
     "final_response",
@@ -79,6 +83,7 @@ RUN_TOOLS: tuple[str, ...] = (
     "delegate_*",
     "write_todos",
     "todo_write",
+    "todo_read",
     "think",
     "plan",
     "ask_human",
@@ -109,19 +114,34 @@ class ToolRules:
             (Effect.FINISH, self.finish),
             (Effect.DESTRUCTIVE, self.destructive),
             (Effect.WRITE, self.write),
-            (Effect.READ, self.read),
         ):
-            if matches(tool, patterns=patterns):
+            if matches_in_any_spelling(tool, patterns=patterns):
                 return effect
-        return None
+        return Effect.READ if matches(tool, patterns=self.read) else None
 
     def takes_command_line(self, tool: str) -> bool:
         """Tell whether the tool's argument is a command line."""
-        return matches(tool, patterns=self.shell)
+        return matches_in_any_spelling(tool, patterns=self.shell)
 
 
-@lru_cache(maxsize=1024)
+_REMEMBERED = 4_096
+"""Pairs of a name and a list kept: a run has tens of tools, and globs cost 30 µs a call."""
+
+
+@lru_cache(maxsize=_REMEMBERED)
 def matches(tool: str, *, patterns: tuple[str, ...]) -> bool:
     """Tell whether a tool's name matches one of the globs, without regard to case."""
     name = tool.lower()
     return any(fnmatchcase(name, pattern.lower()) for pattern in patterns)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def matches_in_any_spelling(tool: str, *, patterns: tuple[str, ...]) -> bool:
+    """Tell whether a name matches as it stands, in snake case, or without the prefix of its server.
+
+    `SubmitDiagnosis` and `mcp__bench__submit` end a run like `submit`. Only for lists that hold a
+    tool back: a prefix must not make a stranger's tool one that the policy trusts to read.
+    """
+    bare = re.split(r"__|[./:]", tool)[-1]
+    spellings = {tool, "_".join(words_of_name(tool)), bare, "_".join(words_of_name(bare))}
+    return any(matches(spelling, patterns=patterns) for spelling in spellings)

@@ -19,23 +19,27 @@ _TABLE = FlagTable(
 )
 _IN_PLACE = re.compile(r"-[nErsuz]*i|--in-place(?:=|$)")
 
-_ADDRESS = r"(?:\d+(?:~\d+)?|\$|/(?:\\.|\[[^\]]*\]|[^/\\\n])*/[IM]*|[+~]\d+)"
+_ADDRESS = r"(?:\d+(?:~\d+)?|\$|/(?:\\.|\[[^\]\n]*\]|[^/\\\n\[])*+/[IM]*|[+~]\d+)"
 _COMMAND = re.compile(
-    rf"""[\s;]*
-    (?:{_ADDRESS}\s*(?:,\s*{_ADDRESS}\s*)?)? !*\s*
+    rf"""[\s;]*+
+    (?:{_ADDRESS}\s*+(?:,\s*+{_ADDRESS}\s*+)?)? !*+\s*+
     (?:
         [{{}}=dDgGhHnNpPxzF]
       | [lqQ]\ *\d*
       | (?P<delimiter>[sy])(?P<mark>[^\w\s\\])
-            (?:\\.|(?!(?P=mark))[^\\])* (?P=mark)
+            (?P<pattern>(?:\\.|(?!(?P=mark))[^\\])*) (?P=mark)
             (?:\\.|(?!(?P=mark))[^\\])* (?P=mark) (?P<flags>\w*)
       | [btT:]\ *[\w.-]*
       | [aic][\s\\][^\n]*
       | [rR]\ [^\n]*
     )
-    \s*(?:[;\n]|(?=\}})|$|(?<=\{{))""",
+    [^\S\n]*+(?:[;\n]|(?=\}})|$|(?<=\{{))""",
     re.VERBOSE | re.DOTALL,
 )
+_BRACKETS = re.compile(r"\\.|\[\^?\]?(?:\[:\w+:\]|[^\]])*+\]", re.DOTALL)
+"""Escapes and complete bracket expressions."""
+_LONGEST_SCRIPT = 10_000
+"""Characters. Scripts of a command line have a hundredth of it."""
 _SAFE_SUBSTITUTION = re.compile(r"[gpiIMm0-9]*")
 
 
@@ -56,7 +60,7 @@ def sed(invocation: Invocation) -> ToolAction:
             targets=file_targets(operands),
             why="edits files in place",
         )
-    if flags.unknown or flags.has("-f", "--file") or any_may_be_flag(operands):
+    if flags.unknown or flags.given("-f", "--file") or any_may_be_flag(operands):
         return unclear("sed", why="a script file or a flag that is not known")
     if not all(_only_prints(script) for script in scripts):
         return unclear("sed", why="a script that may write a file or run a command")
@@ -65,13 +69,16 @@ def sed(invocation: Invocation) -> ToolAction:
 
 def _only_prints(script: str) -> bool:
     """Tell whether every command of the script is known and leaves the world alone."""
-    if OPEN in script:
+    if OPEN in script or len(script) > _LONGEST_SCRIPT:
         return False
     at = 0
-    while at < len(script) and script[at:].strip(" ;\n\t"):
+    script = script.rstrip(" ;\n\t")
+    while at < len(script):
         found = _COMMAND.match(script, at)
         if found is None or found.end() == at:
             return False
+        if "[" in _BRACKETS.sub("", found["pattern"] or ""):
+            return False  # the mark within brackets: sed reads on where this scanner stops
         flags = found["flags"]
         if flags and not _SAFE_SUBSTITUTION.fullmatch(flags):
             return False

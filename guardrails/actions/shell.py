@@ -8,8 +8,7 @@ running shell knows, is not understood, which makes the line at least a write.
 import re
 from dataclasses import dataclass, field
 
-import tree_sitter_bash
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Node
 
 from guardrails.actions.constants import constants_of
 from guardrails.actions.heredocs import Heredoc, heredoc_of
@@ -17,27 +16,16 @@ from guardrails.actions.invocation import Invocation
 from guardrails.actions.meaning import NOTHING, OPEN, file_targets, join, one, unclear
 from guardrails.actions.pipes import printed_by
 from guardrails.actions.programs import program_of
+from guardrails.actions.syntax import parse, source_of, why_not_parsed
 from guardrails.actions.variables import changes_programs
 from guardrails.actions.words import Constants, word_of, words_of
 from guardrails.core.toolaction import Effect, ToolAction
-
-_LANGUAGE = Language(tree_sitter_bash.language())
-
-LONGEST_LINE = 16_384
-"""Characters. The recovery of tree-sitter-bash 0.25.1 from errors takes time that grows with the
-square of the line: `a)a)a)…` takes a second at this length and a minute at 100 kB. Scripts that
-models write are below 6 kB, and no longer manifest is read for its targets."""
 
 _DEEPEST = 90
 """Nesting of syntax nodes. Models write fewer than 20; the bound keeps Python's stack safe."""
 
 _MOST_COMMANDS = 1_000
 """Commands of one line. The longest hand-written scripts have a tenth of it."""
-
-_BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
-"""Bytes that the grammar must not see: tree-sitter-bash 0.25.1 asks C's `isdigit` about whole code
-points, which reads beyond its table and ends the process (`{` before an emoji did). To bash they
-are letters like any other, so a letter stands in for each; offsets stay the same."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _ODD_SPACE = re.compile(
@@ -48,6 +36,7 @@ _ODD_SPACE = re.compile(
 _SKIPPED = re.compile(rb"(?:[ \t\r\n]|\\\r?\n)*")
 """What may stand between two syntax nodes. Other text there was dropped by the grammar."""
 
+_SUBSTITUTES = re.compile(rb"`|\$\(")
 _LITERAL = frozenset({"raw_string", "ansi_c_string", "comment", "heredoc_start", "heredoc_end"})
 _QUOTED = frozenset({"raw_string", "ansi_c_string"})
 _EVALUATES = frozenset(
@@ -74,12 +63,13 @@ def analyse(line: str) -> ToolAction:
 
 def analyse_at(line: str, *, depth: int) -> ToolAction:
     """Analyse a line that stands `depth` syntax levels deep in another one."""
-    if len(line) > LONGEST_LINE:
-        return unclear("shell", why=f"longer than {LONGEST_LINE} characters")
+    hopeless = why_not_parsed(line)
+    if hopeless:
+        return unclear("shell", why=hopeless)
     if depth > _DEEPEST:
         return unclear("shell", why="nested too deeply")
-    source = _BEYOND_ASCII.sub(b"_", line.encode("utf-8", "replace"))
-    root = Parser(_LANGUAGE).parse(source).root_node
+    source = source_of(line)
+    root = parse(source)
     reader = _Reader(source=source, constants=constants_of(root, line=line), depth=depth)
     if root.has_error:
         reader.doubt("the line could not be parsed")
@@ -111,6 +101,8 @@ class _Reader:
     parts: list[ToolAction] = field(default_factory=list[ToolAction])
     full: bool = False
     """Whether the bound on commands was met, and said."""
+    in_test: bool = False
+    """Within `[[ … ]]`, which evaluates quoted arithmetic: `[[ 'a[$(…)]' -eq 0 ]]` runs it."""
     functions: set[str] = field(default_factory=set[str])
 
     def doubt(self, why: str) -> None:
@@ -159,6 +151,10 @@ class _Reader:
                 self._children(node)
             case "expansion":
                 self._expansion(node)
+            case "test_command":
+                before, self.in_test = self.in_test, True
+                self._other(node)
+                self.in_test = before
             case _:
                 self._other(node)
 
@@ -175,7 +171,9 @@ class _Reader:
             self._children(node)
         elif node.is_missing:
             self.doubt("the line is cut short")
-        elif node.is_named and node.type not in _LITERAL:
+        elif node.is_named and (
+            node.type not in _LITERAL or (self.in_test and node.type == "raw_string")
+        ):
             self._leaf(node)
         elif node.type in _QUOTED and _kept_for_later(node):
             text = word_of(node, constants={})
@@ -185,7 +183,7 @@ class _Reader:
     def _leaf(self, node: Node) -> None:
         """Doubt text in which the grammar overlooked a substitution."""
         text = self.source[node.start_byte : node.end_byte]
-        if b"`" in text or b"$(" in text:
+        if _SUBSTITUTES.search(text):
             self.doubt("a substitution that could not be parsed")
 
     def _backticks(self, node: Node) -> None:
@@ -211,7 +209,11 @@ class _Reader:
 
     def _assigned(self, node: Node) -> None:
         for child in node.children:
-            if child.type == "variable_name":
+            if child.type == "raw_string" and _SUBSTITUTES.search(child.text or b""):
+                self.doubt("a value that runs something where it is evaluated")
+            elif child.type == "subscript":
+                self._assigned(child)
+            elif child.type == "variable_name":
                 name = (child.text or b"").decode("utf-8", "replace")
                 if changes_programs(name):
                     self.doubt(f"sets {name}, which decides what runs")
@@ -221,7 +223,8 @@ class _Reader:
         for child in node.children:
             if child.is_named and child.type not in {"variable_assignment", "variable_name"}:
                 word = word_of(child, constants={})
-                if OPEN in word.partition("=")[0] or changes_programs(word):
+                evaluated = _SUBSTITUTES.search(word.encode("utf-8", "replace"))
+                if evaluated or OPEN in word.partition("=")[0] or changes_programs(word):
                     self.doubt("sets a variable that may decide what runs")
 
     def _pipeline(self, node: Node, *, stdin: str | None) -> None:

@@ -9,7 +9,8 @@ import re
 from guardrails.core.toolaction import Effect
 
 _HIDDEN = re.compile(
-    r"--[^\n]*|\#[^\n]*|/\*(?!!).*?\*/|'(?:''|\\.|[^'\\])*'|\"(?:\"\"|[^\"])*\"|`[^`]*`", re.DOTALL
+    r"--[^\n]*|\#[^\n]*|/\*(?!!).*?\*/|'(?:''|\\.|[^'\\])*+'|\"(?:\"\"|[^\"])*+\"|`[^`]*`",
+    re.DOTALL,
 )
 _STARTS_LIKE_SQL = re.compile(
     r"\s*(?:select|with|insert|update|delete|merge|create|alter|drop|truncate|grant|revoke|show|explain"
@@ -22,8 +23,12 @@ _WRITES_INSIDE = re.compile(
     r"\b(?:into|insert|update|merge|replace|create|alter|grant|revoke|call|copy|lock|nextval|setval"
     r"|pg_terminate_backend|pg_cancel_backend|pg_reload_conf|lo_import|lo_export|dblink_exec)\b"
 )
-_DESTROYS_INSIDE = re.compile(r"\b(?:delete\s+from|drop\s+\w+|truncate)\b")
+_DESTROYS_INSIDE = re.compile(r"\b(?:delete\s++from|drop\s++\w+|truncate)\b")
 _ANALYZE = re.compile(r"\banalyze\b(?!\s+(?:false|off|0)\b)")
+
+
+_LONGEST_TEXT = 20_000
+"""Characters that are read. A longer text counts as if it held everything."""
 
 
 def looks_like_sql(text: str) -> bool:
@@ -33,6 +38,8 @@ def looks_like_sql(text: str) -> bool:
 
 def sql_effect(text: str) -> Effect:
     """Tell what an SQL text does: the gravest of its statements."""
+    if len(text) > _LONGEST_TEXT:
+        return Effect.DESTRUCTIVE if _DESTROYS_INSIDE.search(text.lower()) else Effect.WRITE
     plain = _HIDDEN.sub(" ? ", text).lower()
     if any(mark in plain for mark in ("'", '"', "`", "/*", "$$", "\\")):
         return Effect.DESTRUCTIVE if _DESTROYS_INSIDE.search(plain) else Effect.WRITE

@@ -29,7 +29,7 @@ _LOOKS = listed(
     " getent locale tty printenv pwd realpath readlink basename dirname which whereis type seq"
     " yes true false expr bc factor cal numfmt jq gojq jless ping ping6 dig nslookup host"
     " traceroute tracepath mtr netstat whois getfacl lsmod findmnt namei tput clear"
-    " jp csvlook look apropos help ts pg_isready stern"
+    " jp csvlook look apropos help ts pg_isready"
 )
 """None of these has a flag that changes anything an agent would mind."""
 
@@ -46,10 +46,24 @@ def _look(invocation: Invocation) -> ToolAction:
 
 
 def _nothing(invocation: Invocation) -> ToolAction:
-    """Judge builtins; several evaluate the subscript in `'a[$(rm f)]'`, however it is quoted."""
+    """Judge builtins that touch the shell only, except for arithmetic that runs a substitution."""
     if any("$(" in word or "`" in word for word in invocation.words):
-        return unclear(invocation.program, why="a quoted substitution that the shell may run")
+        return unclear(invocation.program, why="a word that it may evaluate")
     return NOTHING
+
+
+def _kill(invocation: Invocation) -> ToolAction:
+    """Judge `kill`: a job of the line itself (`%1`) is nobody else's."""
+    if invocation.words and all(re.fullmatch(r"%\d+", word) for word in invocation.words):
+        return NOTHING
+    return one(invocation.program, verb="", effect=Effect.WRITE)
+
+
+def _complete(invocation: Invocation) -> ToolAction:
+    """Judge `compgen` and `complete`, whose `-C` and `-F` run a command."""
+    if any(re.match(r"-\w*[CF]", word) for word in invocation.words):
+        return unclear(invocation.program, why="runs a command")
+    return _nothing(invocation)
 
 
 def _print(invocation: Invocation) -> ToolAction:
@@ -62,7 +76,9 @@ def _print(invocation: Invocation) -> ToolAction:
 def _assign(invocation: Invocation) -> ToolAction:
     """Judge builtins that set the variables they name; `mapfile -C` runs a command."""
     for word in invocation.words:
-        if may_be_flag(word) or changes_programs(word) or word.startswith("-C"):
+        if word.startswith("-C") and invocation.program != "read":
+            return unclear(invocation.program, why="runs a command for what it reads")
+        if "$(" in word or may_be_flag(word) or changes_programs(word):
             return unclear(invocation.program, why="sets a variable that decides what runs")
     return _nothing(invocation)
 
@@ -169,10 +185,12 @@ UNIX_PROGRAMS: dict[str, Program] = {
         {
             "echo printf": _print,
             "read mapfile readarray": _assign,
+            "compgen complete": _complete,
+            "kill": _kill,
             "tee": _tee,
             "python python3": _python,
             "less more": _unless(r"-[a-zA-Z]*[oOkK]|--log-file|--LOG-FILE|--lesskey|\+"),
-            "sort": _unless(r"-[a-zA-Z]*[oST]|--output|--compress-program|--temporary-directory"),
+            "sort": _unless(r"-[a-zA-Z]*[oT]|--output|--compress-program|--temporary-directory"),
             "shuf": _unless(r"-[a-z]*o|--output"),
             "uniq": _unless(r"(?!)", operands=1),
             "xxd": _unless(r"-[a-z]*r", operands=1),
@@ -186,14 +204,11 @@ UNIX_PROGRAMS: dict[str, Program] = {
             "hash": _unless(r"-[a-z]*[pdr]|\w"),
             "history": _unless(r"-[a-z]*[cdwanrs]"),
             "rg": _unless(r"--pre|--hostname-bin"),
-            "date": _unless(r"-[uR]*s|--set|\d{8}"),
+            "date": _unless(r"-[uR]*s|--set|(?:\d{8}|\d{10}|\d{12})(?:\.\d\d)?$"),
             "hostname": _unless(r"-[a-z]*F|--file|\w"),
             "dmesg": _unless(r"-[a-zA-Z]*[cCDEn]|--clear|--read-clear|--console"),
             "top htop": _only_if(r"-[a-zA-Z]*b"),
-            "yq": _unless(
-                r"-[a-zA-Z]*[is]|--inplace|--in-place|--split-exp"
-                r"|(?!eval(?:-all)?$).*\b(?:load|eval)\b"
-            ),
+            "yq": _unless(r"-[a-hj-nqrt-zA-HJ-Z]*[is]|--inplace|--in-place|--split-exp|.*\bload"),
             "iptables-save ip6tables-save": _unless(r"-[a-zA-Z]*[fM]|--file|--modprobe"),
             "conntrack": _only_if(r"-[LSCG]$|--(?:dump|stats|count|get)$", never=r"-[DFIUA]|--"),
             "sysctl": _unless(r"-[a-z]*[wpf]|--write|--load|--system|\S*="),
@@ -222,7 +237,7 @@ UNIX_PROGRAMS: dict[str, Program] = {
             ),
             "mv cp mkdir touch chmod chown chgrp ln install patch split csplit mktemp mkfifo rsync"
             " scp sftp setfacl chattr": _Changes(),
-            "kill pkill killall renice apt apt-get yum dnf apk pip pip3 npm snap vi vim nano emacs"
+            "pkill killall renice apt apt-get yum dnf apk pip pip3 npm snap vi vim nano emacs"
             " ed make umount modprobe useradd usermod passwd swapoff swapon ifconfig route tc at"
             " batch ethtool hostnamectl timedatectl": _Changes(files=False),
             "rm rmdir unlink shred truncate dd mkfs wipefs userdel": _Changes(

@@ -7,7 +7,14 @@ the longest path of leading operands that the table knows is the verb.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from guardrails.actions.invocation import Flags, FlagTable, Invocation, any_may_be_flag, sort_flags
+from guardrails.actions.invocation import (
+    Flags,
+    FlagTable,
+    Invocation,
+    any_may_be_flag,
+    misplaced_flag,
+    sort_flags,
+)
 from guardrails.actions.meaning import join, known, one, unclear
 from guardrails.core.toolaction import Effect, Target, ToolAction
 
@@ -73,6 +80,9 @@ class VerbProgram:
     namespace_flags: tuple[str, ...] = ()
     idle: frozenset[str] = frozenset({"-h", "--help"})
     """Flags that make the program print and stop, whatever the verb."""
+    root: FlagTable | None = None
+    """The flags that may stand before the verb, of programs that read the next word as the value of
+    any other one."""
     bare: Verb | None = READ
     """What the program does without operands; `None` if that is not known."""
     file_flags: tuple[str, ...] = ()
@@ -86,11 +96,13 @@ class VerbProgram:
                 return unclear(self.program, why="no verb that is known")
             return one(self.program, verb="", effect=self.bare.effect, why=self.bare.why)
         found = find_verb(flags, table=self.verbs)
+        if self.root is not None and misplaced_flag(invocation.words, root=self.root):
+            found = None
         if found is None or flags.rest:  # behind `--`, `etcdctl watch` takes a command
             verb = known(flags.operands[0])
             return unclear(self.program, verb=verb, why="a verb that is not known")
         action = self.judge(found, flags=flags)
-        if self.file_flags and flags.has(*self.file_flags):
+        if self.file_flags and flags.given(*self.file_flags):
             written = one(self.program, verb=found.path, effect=Effect.WRITE, why="writes files")
             return join([action, written])
         return action

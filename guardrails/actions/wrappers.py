@@ -134,6 +134,8 @@ def _shell(invocation: Invocation) -> ToolAction:
         runs_line = runs_line or "c" in letters
         if letters & {"o", "O"} and words:
             words.pop(0)
+        if "i" in letters and invocation.program not in {"bash", "zsh"}:
+            return unclear(invocation.program, why="an interactive shell, which runs $ENV first")
         if letters & {"i", "l"} and not runs_line and not words:
             return unclear(invocation.program, why="an interactive shell")
     if words and words[0] in {"-", "--"}:
@@ -204,7 +206,7 @@ def _ssh(invocation: Invocation) -> ToolAction:
         for option in _SSH_RUNS_LOCALLY
     )
     found = invocation.run_line(" ".join(words))
-    if risky or flags.unknown or flags.has("-F", "-E"):
+    if risky or flags.unknown or flags.given("-F", "-E"):
         return join([unclear("ssh", why="options that may run or write something here"), found])
     return found
 

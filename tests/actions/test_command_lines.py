@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guardrails.actions.shell import LONGEST_LINE, analyse
+from guardrails.actions.shell import analyse
+from guardrails.actions.syntax import LONGEST_LINE
 from guardrails.core.toolaction import Effect
 
 _ROW = re.compile(r"(?P<effect>read|write|destructive)(?P<doubt>\??) +(?P<line>.+)")
