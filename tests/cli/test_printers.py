@@ -251,7 +251,7 @@ def test_a_narrow_terminal_folds_what_must_be_read(width: int) -> None:
     stream = io.StringIO()
     console = Console(file=stream, width=width, force_terminal=True, color_system=None)
     said = "All pods of checkout are Running and Ready, so the error burst is over and done with."
-    run = _begin(LivePrinter(console))
+    run = _begin(LivePrinter(console), GateVerdict.FAIL)
     run.observe(ModelReplied(text=said))
     _call(run, PODS, result="NAME READY STATUS " * 20)
     lines = stream.getvalue().splitlines()
