@@ -89,7 +89,7 @@ async def test_an_expired_token_of_a_plugin_is_renewed_once(
 def test_a_plugin_that_gives_nothing_is_named(tmp_path: Path, command: list[str]) -> None:
     """An expired login is the usual cause; the 401 that would follow says nothing of it."""
     path = with_plugin(tmp_path / "config", "http://127.0.0.1:1", *command)
-    with pytest.raises(PermanentSourceError, match="gave no credentials"):
+    with pytest.raises(PermanentSourceError, match="credentials plugin of context 'x' failed"):
         connect(path)
 
 
