@@ -36,6 +36,7 @@ _OPERATION_KEYS = tokens(
     "action operation op verb method httpmethod requestmethod subcommand operationtype actiontype"
 )
 """Arguments that say what a tool with a vague name (`k8s_resource`, `fetch`) shall do."""
+_METHOD_KEYS = tokens("method httpmethod requestmethod")
 _LONGEST_OPERATION = 40
 """Characters. More is a sentence, not the name of an operation."""
 _ENVELOPES = tokens(
@@ -109,10 +110,17 @@ def command_line(arguments: Arguments, *, of_shell_tool: bool) -> tuple[str, ...
     return "\n".join(line if isinstance(line, str) else quote(line) for line in found)
 
 
-def operation_word(arguments: Arguments) -> str | None:
-    """Find the operation that the arguments name (`action: delete`, `method: POST`)."""
+def operation_word(arguments: Arguments, *, of_reading_tool: bool) -> str | None:
+    """Find the operation that the arguments name (`action: delete`, `method: POST`).
+
+    Args:
+        arguments: The decoded arguments.
+        of_reading_tool: Whether the tool's own verb reads: then `get_audit_log(verb="delete")`
+            filters, and only an HTTP method still says what is done.
+    """
+    keys = _METHOD_KEYS if of_reading_tool else _OPERATION_KEYS
     for key, value in _leaves(arguments):
-        if key in _OPERATION_KEYS and isinstance(value, str) and len(value) < _LONGEST_OPERATION:
+        if key in keys and isinstance(value, str) and len(value) < _LONGEST_OPERATION:
             return value.lower()
     return None
 

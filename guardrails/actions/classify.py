@@ -98,7 +98,8 @@ def _classify(
         if not of_shell_tool and (not name.of_command_lines or name.effect is Effect.DESTRUCTIVE):
             found = _weigh(found, tool=tool, effect=name.effect, verb=name.verb)
         return _aim(found, tool=tool, name=name, arguments=decoded)
-    spoken = operation_word(decoded)
+    looks = name.effect is Effect.READ and name.verb != ""
+    spoken = operation_word(decoded, of_reading_tool=looks)
     said_effect = None if spoken is None else read_name(spoken).effect
     if of_shell_tool:
         doubt = unclear(tool, verb=name.verb, why="no command line among the arguments")

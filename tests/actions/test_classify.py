@@ -177,7 +177,9 @@ def test_a_read_only_hint_is_believed_only_where_the_name_leaves_room(
     [
         ("manage_pod", {"action": "list"}, Effect.READ),
         ("manage_pod", {"action": "delete"}, Effect.DESTRUCTIVE),
-        ("get_x", {"operation": "restart"}, Effect.WRITE),
+        ("pods", {"action": "restart"}, Effect.WRITE),
+        ("execute_action", {"action": "delete_pod"}, Effect.DESTRUCTIVE),
+        ("get_audit_log", {"verb": "delete"}, Effect.READ),
         ("http_request", {"method": "GET", "url": "http://x"}, Effect.READ),
         ("http_request", {"method": "POST", "url": "http://x"}, Effect.WRITE),
         ("http_request", {"method": "DELETE", "url": "http://x"}, Effect.DESTRUCTIVE),

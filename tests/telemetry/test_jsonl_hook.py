@@ -1,10 +1,12 @@
 import io
+import itertools
 import multiprocessing
 import os
 import stat
 import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -128,6 +130,35 @@ def test_processes_do_not_mix_their_lines(tmp_path: Path) -> None:
         assert worker.exitcode == 0
     stored = {s.run: looks_of(s.records) for s in read_trace(path)}
     assert stored == {"one": list(range(100)), "other": list(range(100))}
+
+
+def write_without_end(path: Path, told: Connection) -> None:
+    hook = TraceFileHook(path)
+    for looks in itertools.count():
+        hook.on_record(RunId("killed"), progress("killed", looks))
+        if looks == 50:
+            told.send(looks)
+
+
+def test_a_killed_process_leaves_every_record_that_it_had_written(tmp_path: Path) -> None:
+    """SIGKILL gives no time to close anything; the next run appends to the same file."""
+    path = tmp_path / "runs.jsonl"
+    context = multiprocessing.get_context("spawn")
+    listen, tell = context.Pipe(duplex=False)
+    worker = context.Process(target=write_without_end, args=(path, tell))
+    worker.start()
+    try:
+        assert listen.poll(60), "the writer never began"
+        written = listen.recv()
+    finally:
+        worker.kill()
+        worker.join()
+    (stored,) = read_trace(path)
+    looks = looks_of(stored.records)
+    assert looks == list(range(len(looks)))
+    assert len(looks) > written
+    write_run(path, "next", 3)
+    assert {s.run: s.torn for s in read_trace(path)} == {"killed": False, "next": False}
 
 
 @settings(max_examples=60)
