@@ -1,7 +1,7 @@
 """Which tool names mean what before anything else is looked at.
 
-The policy may replace each list. Patterns are shell globs over the tool's name, compared without
-regard to case.
+A policy file adds to these lists; `ToolRules` may replace them. Patterns are shell globs over the
+tool's name, compared without regard to case.
 """
 
 import re
@@ -33,8 +33,8 @@ FINISH_TOOLS: tuple[str, ...] = (
     "give_up",
 )
 """Tools that end the run in public SRE agents (hand-built graphs end by a submit tool that sets a
-state flag), plus the names that coding-agent frameworks use for the same. A policy's `finish` list
-replaces this one."""
+state flag), plus the names that coding-agent frameworks use for the same. A policy file's `finish`
+list is added to this one."""
 
 SHELL_TOOLS: tuple[str, ...] = (
     "bash",
