@@ -26,8 +26,8 @@ class GateRequest:
     wait: bool = True
     """Whether to wait for things to settle and stay good, or to look once."""
     last_write_at: datetime | None = None
-    """When the agent last changed something. An alert that fires although nothing was written is
-    violated at once; after a write it gets the time that its rule needs to clear."""
+    """When a tool of the agent last changed something. An alert that fires although nothing was
+    changed is violated at once; after a change it gets the time that its rule needs to clear."""
     observed: frozenset[str] = frozenset()
     """Names that the agent's own tools returned; a diagnosis must rest on what was looked at."""
     wait_at_most_seconds: float | None = None

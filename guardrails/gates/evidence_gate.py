@@ -21,6 +21,7 @@ from guardrails.gates.look import Sources, ask, take_look
 from guardrails.gates.reference import choose_reference, load_snapshots
 from guardrails.gates.registry import DEFAULT_CHECKS, lists_of
 from guardrails.gates.standing import standing_of
+from guardrails.gates.unrest import Unrest
 from guardrails.gates.vigil import Case, Vigil
 from guardrails.policy.models import GateSettings
 
@@ -80,6 +81,8 @@ class EvidenceGate:
         queries = input_queries(incident, known_rules(reference, start))
         start = await ask(self._sources, start, queries)
         reference = replace(reference, start=start)
+        unrest = Unrest()
+        unrest.note_changes(start)
         return EvidenceRun(
             case=Case(
                 name=self.name,
@@ -90,6 +93,7 @@ class EvidenceGate:
                 settings=self._settings,
                 clock=self._clock,
                 checks=self._checks,
+                unrest=unrest,
             )
         )
 

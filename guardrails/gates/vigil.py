@@ -35,6 +35,7 @@ from guardrails.gates.registry import applicable, lists_of, required_of
 from guardrails.gates.snapshot import Snapshot
 from guardrails.gates.standing import Standing
 from guardrails.gates.summary import summarize
+from guardrails.gates.unrest import Unrest
 from guardrails.policy.durations import format_duration
 from guardrails.policy.models import GateSettings
 
@@ -47,13 +48,6 @@ before, and each look at 5,000 pods takes some 30 MB."""
 
 ANY_CLAIM = ClaimKind.GAVE_UP
 """Under what a report is filed when a run broke off without a claim."""
-
-
-@dataclass(slots=True)
-class Unrest:
-    """When things were last not good, or could not be told, in all evaluations of one run."""
-
-    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +63,7 @@ class Case:
     settings: GateSettings
     clock: Clock
     checks: tuple[Check, ...]
-    unrest: Unrest = field(default_factory=Unrest)
+    unrest: Unrest
 
 
 @dataclass(slots=True, kw_only=True)
@@ -190,15 +184,19 @@ class Vigil:
 
     def _gather(self, look: Snapshot) -> list[Evidence]:
         """Run the checks: state first, because alert checks ask whether the state is good."""
+        unrest = self.case.unrest
+        unrest.note_changes(look)
+        written = latest(self.request.last_write_at, unrest.changed_at)
+        self.scope = replace(self.scope, last_write_at=written)
         state = [c for c in self.checks if c.tier is Tier.STATE]
         rest = [c for c in self.checks if c.tier is not Tier.STATE]
         found = self._run(state, look)
         summary = sample(found, required=(), now=look.at)
         unread = look.prometheus is not None and not look.prometheus.alerts_read.ok
         if unread or summary.state_verdict is not GateVerdict.PASS:
-            self.case.unrest.at = look.at
+            unrest.at = look.at
         started = ready_since(look, self.scope.namespaces, before=self.started_at)
-        self.scope = replace(self.scope, unrest_at=latest(self.case.unrest.at, started))
+        self.scope = replace(self.scope, unrest_at=latest(unrest.at, started))
         return [*found, *self._run(rest, look)]
 
     def _run(self, checks: Sequence[Check], look: Snapshot) -> list[Evidence]:

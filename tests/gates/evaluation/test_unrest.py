@@ -17,14 +17,15 @@ CLEARS = 180
 """Seconds for which the rule of these tests looks back, two evaluations included."""
 
 
-async def judged(stage: Any, world: Any, *ends: float) -> list[GateVerdict]:
+async def judged(stage: Any, world: Any, *ends: float, wrote: bool = True) -> list[GateVerdict]:
     """Open a run that wrote at its beginning, ask to end at some times, and return the verdicts."""
     incident = world.incident(alerts=(world.ALERT,))
     run = await stage.gate(policy={}).open(incident)
     found: list[GateVerdict] = []
     for at in ends:
         stage.clock.advance(at - stage.clock.monotonic())
-        request = GateRequest(incident=incident, claim=MITIGATED, last_write_at=world.AT)
+        written = world.AT if wrote else None
+        request = GateRequest(incident=incident, claim=MITIGATED, last_write_at=written)
         found.append((await run.evaluate(request)).verdict)
     return found
 
@@ -51,6 +52,28 @@ async def test_pods_that_became_ready_late_count_from_then(stage: Any, world: An
     stage.cluster.script = lambda t: late if t >= 150 else world.app()
     stage.with_alerts(lambda t: [world.firing("HighRequestErrorRate")] if t < 150 + CLEARS else [])
     assert await judged(stage, world, CLEARS + 20) == [GateVerdict.PASS]
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "Service"])
+async def test_a_change_that_no_tool_made_is_noticed(stage: Any, world: Any, kind: str) -> None:
+    """A node of a hand-built graph mends it, or a person does: the alert gets its time."""
+    mended = world.app()
+    mended[kind][0]["metadata"].update(generation=2, resourceVersion="8")
+    mended["Deployment"][0]["status"]["observedGeneration"] = 2
+    stage.cluster.script = lambda t: mended if t >= 10 else world.app()
+    stage.with_alerts(lambda t: [world.firing("HighRequestErrorRate")] if t < 10 + CLEARS else [])
+    assert await judged(stage, world, 15, wrote=False) == [GateVerdict.PASS]
+
+
+async def test_pods_that_come_and_go_are_no_change(stage: Any, world: Any) -> None:
+    """What controllers do of themselves is no attempt to mend."""
+    moved = world.app()
+    for pod in moved["Pod"]:
+        pod["metadata"]["resourceVersion"] = "8"
+    stage.cluster.script = lambda t: moved if t >= 10 else world.app()
+    stage.with_alerts(lambda _: [world.firing("HighRequestErrorRate")])
+    assert await judged(stage, world, 15, wrote=False) == [GateVerdict.FAIL]
+    assert stage.clock.monotonic() == 15
 
 
 async def test_a_mend_that_does_not_help_still_fails(stage: Any, world: Any) -> None:
