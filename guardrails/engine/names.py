@@ -5,13 +5,16 @@ value (the fold stays pure), and adding is amortized O(log n): small levels merg
 as in a log-structured tree.
 """
 
-import re
 from collections.abc import Iterable
 
 import msgspec
 
-NAME = re.compile(r"[a-z0-9][-a-z0-9.]{1,251}[a-z0-9]")
-"""RFC 1123 subdomain, of at least three characters."""
+_LETTERS = b"abcdefghijklmnopqrstuvwxyz0123456789-."
+_ELSE_SPACE = bytes(code if code in _LETTERS else ord(" ") for code in range(256))
+"""Turns whatever no name holds into a space. Half the time of a regular expression on 4 kB."""
+
+SHORTEST, LONGEST = 3, 253
+"""Characters of a name: an RFC 1123 subdomain, but what is shorter than three names nothing."""
 
 NAMES_LIMIT = 16_384
 """Most names kept, about 1 MB; beyond it the oldest level goes. A run of 150 tool calls on a
@@ -52,4 +55,6 @@ class NameSet(msgspec.Struct, frozen=True, kw_only=True):
 
 def names_in(text: str) -> frozenset[str]:
     """Return what could be object names in a tool's output."""
-    return frozenset(NAME.findall(text))
+    ascii_only = text.encode("ascii", "replace").translate(_ELSE_SPACE).decode("ascii")
+    stripped = (word.strip("-.") for word in frozenset(ascii_only.split()))
+    return frozenset(word for word in stripped if SHORTEST <= len(word) <= LONGEST)

@@ -1,5 +1,7 @@
 """The set of names that tools returned."""
 
+import re
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,3 +37,9 @@ def test_names_are_read_from_what_kubectl_prints() -> None:
     text = 'checkout-7d9f8-abcde 1/1 Running\ndeployment.apps/frontend\n{"name": "payment"}'
     found = names_in(text)
     assert {"checkout-7d9f8-abcde", "frontend", "payment"} <= found
+
+
+@given(st.text("ab9-. /:A\ud800é\n", max_size=200))
+def test_names_are_the_longest_runs_that_a_name_could_be(text: str) -> None:
+    """The rule of RFC 1123, as an expression says it."""
+    assert names_in(text) == frozenset(re.findall(r"[a-z0-9][-a-z0-9.]+[a-z0-9]", text))
