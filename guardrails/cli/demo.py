@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import secrets
+import shutil
 import sys
 import tempfile
 from collections.abc import Generator, Sequence
@@ -54,7 +56,7 @@ class DemoPlan:
         """Bring up the shop, break it, and hand it over."""
         say(f"demo {self.scenario.name}: an agent that {self.scenario.title}")
         with contextlib.ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="guarded-demo-")))
+            folder = _folder(stack)
             try:
                 stage = stack.enter_context(
                     demo_stage(self.scenario, folder=folder, record=_record, say=say)
@@ -77,6 +79,14 @@ class DemoPlan:
                 baseline=(stage.baseline,),
                 build=_Builder(stage=stage, pace=self.pace),
             )
+
+
+def _folder(stack: contextlib.ExitStack) -> Path:
+    """Make a folder that goes with the stack, whenever a signal unwinds it."""
+    folder = Path(tempfile.gettempdir(), f"guarded-demo-{secrets.token_hex(8)}")
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)  # first: the signal may come between
+    folder.mkdir(mode=0o700)
+    return folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
