@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import guardrails
+from guardrails.gates.registry import DEFAULT_CHECKS
 
 DOCS = Path(guardrails.__file__).parent.parent / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
@@ -108,3 +109,9 @@ def test_the_library_page_names_the_whole_api() -> None:
     errors = page.partition("## Errors")[2].partition("##")[0]
     named = {n for text in [*rows, errors] for n in re.findall(r"`(\w+)`", text)}
     assert named == set(guardrails.__all__)
+
+
+def test_the_page_on_the_gate_names_every_check() -> None:
+    """A report names checks; a reader finds each of them explained."""
+    page = (DOCS / "explanation" / "gate.md").read_text()
+    assert [check.id for check in DEFAULT_CHECKS if f"`{check.id}`" not in page] == []

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO
 
-from guardrails.cli.wording import count, describe_fact, outcome_sentence, printable
+from guardrails.cli.wording import count, describe_fact, outcome_sentence, printable, tally
 from guardrails.core.evidence import ReferenceSource
 from guardrails.core.mast import MODES, FailureMode
 from guardrails.core.outcome import Outcome
@@ -90,11 +90,7 @@ def _proof(result: RunResult) -> str:
     needed = "" if report.tier == report.required_tier else f" of {report.required_tier}"
     reference = report.reference.source
     against = "no reference" if reference is ReferenceSource.NONE else f"reference: {reference}"
-    held = sum(1 for e in report.evidence if e.state == "satisfied")
-    return (
-        f"gate {report.verdict}, {reached}{needed}, {held} of {len(report.evidence)} facts hold, "
-        f"{against}"
-    )
+    return f"gate {report.verdict}, {reached}{needed}, {tally(report)}, {against}"
 
 
 def _open_facts(result: RunResult) -> Iterable[str]:

@@ -16,7 +16,7 @@ from guardrails.cli.options import Output
 from guardrails.cli.output import encode
 from guardrails.cli.signals import run_interruptible
 from guardrails.cli.sources import Opened, SourceOptions, in_scope, open_sources, preflight
-from guardrails.cli.wording import describe_fact, printable, until, without_numbers
+from guardrails.cli.wording import describe_fact, printable, tally, until, without_numbers
 from guardrails.core.claims import Claim, ClaimKind, NamedEntity
 from guardrails.core.clock import SystemClock
 from guardrails.core.evidence import REPORT_SCHEMA, EvidenceState, GateProgress, GateReport
@@ -148,8 +148,7 @@ def print_report(stream: TextIO, report: GateReport) -> None:
         f"  {fact.state:<9}  {printable(describe_fact(fact), width=_WIDTH)}\n"
         for fact in open_facts[:FACTS_SHOWN]
     )
-    held = sum(1 for e in report.evidence if e.state is EvidenceState.SATISFIED)
-    stream.write(f"  {held} of {len(report.evidence)} facts hold, {len(report.trail)} looks\n")
+    stream.write(f"  {tally(report)}, {len(report.trail)} looks\n")
     stream.flush()
 
 

@@ -3,7 +3,15 @@
 import msgspec
 
 from guardrails.core.events import Event, RunStarted
-from guardrails.core.evidence import AlertRef, Evidence, GateProgress, ObjectRef, SourceRef
+from guardrails.core.evidence import (
+    AlertRef,
+    Evidence,
+    EvidenceState,
+    GateProgress,
+    GateReport,
+    ObjectRef,
+    SourceRef,
+)
 from guardrails.core.findings import Finding
 from guardrails.core.mast import MODES
 from guardrails.core.outcome import Outcome
@@ -24,6 +32,15 @@ def count(number: int, what: str) -> str:
     ('1 step', '2 steps')
     """
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def tally(report: GateReport) -> str:
+    """Say how many facts of a report hold; what counts against nobody is told apart."""
+    counted = [fact for fact in report.evidence if fact.counts]
+    held = sum(1 for fact in counted if fact.state is EvidenceState.SATISFIED)
+    aside = len(report.evidence) - len(counted)
+    beside = f", {aside} set aside" if aside else ""
+    return f"{held} of {len(counted)} facts hold{beside}"
 
 
 def describe_fact(fact: Evidence) -> str:

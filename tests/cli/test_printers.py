@@ -4,13 +4,14 @@ import io
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from rich.console import Console
 
 from guardrails.cli.narration import Narrator
 from guardrails.cli.notes import Status
 from guardrails.cli.printers import LivePrinter, PlainPrinter, waiting_line
-from guardrails.cli.wording import printable
+from guardrails.cli.wording import printable, tally
 from guardrails.core.claims import Claim, ClaimKind
 from guardrails.core.decisions import Decision
 from guardrails.core.events import (
@@ -24,14 +25,14 @@ from guardrails.core.events import (
     ToolReturned,
     ToolStatus,
 )
-from guardrails.core.evidence import GateProgress, GateVerdict
+from guardrails.core.evidence import EvidenceState, GateProgress, GateVerdict
 from guardrails.core.hooks import Hook, Record
 from guardrails.core.ids import CallId, RunId
 from guardrails.core.incident import Incident
 from guardrails.engine import Guard, Session, SessionKey
 from guardrails.policy.models import EffectRules, Settings
 from guardrails.testing.clock import ManualClock
-from guardrails.testing.gates import ScriptedGate
+from guardrails.testing.gates import ScriptedGate, scripted_report
 
 PODS = ToolCall(call_id=CallId("c1"), tool="kubectl_get", arguments='{"resource":"pods"}')
 DELETE = ToolCall(
@@ -259,3 +260,14 @@ def test_a_narrow_terminal_folds_what_must_be_read(width: int) -> None:
     assert said in shown
     assert max(len(line) for line in lines) <= width
     assert sum("NAME READY" in line for line in lines) == 1
+
+
+def test_facts_that_count_against_nobody_are_told_apart() -> None:
+    """An accepted end with 25 of 26 facts would ask a question and not answer it."""
+    report = scripted_report(GateVerdict.PASS)
+    (fact, *_) = report.evidence
+    aside = msgspec.structs.replace(fact, state=EvidenceState.VIOLATED, counts=False)
+    held = len(report.evidence)
+    assert tally(report) == f"{held} of {held} facts hold"
+    beside = msgspec.structs.replace(report, evidence=(*report.evidence, aside))
+    assert tally(beside) == f"{held} of {held} facts hold, 1 set aside"
