@@ -21,7 +21,7 @@ test: $(VENV)/.ready ## Run the test suite
 	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
 
 e2e: $(VENV)/.ready ## Run the suite on a real control plane (E2E_PROVIDER=processes|kind)
-	E2E_PROVIDER=$(E2E_PROVIDER) $(BIN)/python -m pytest e2e $(PYTEST_ARGS)
+	E2E_PROVIDER=$(E2E_PROVIDER) $(BIN)/python -m pytest -p no:randomly e2e $(PYTEST_ARGS)
 
 check: $(VENV)/.ready ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .

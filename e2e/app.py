@@ -20,13 +20,23 @@ THINGS_TESTS_MAKE = (
 """All that a fault or an agent may have left in the namespace."""
 
 
+RECOVERY_SECONDS = 120
+"""Limit of what takes two seconds as a rule. After an outage of the API server its clients come
+back with a back-off that grows to 30 s and may be doubled by jitter (client-go's reflector), and a
+rollout needs controllers, scheduler and node one after the other."""
+
+
 def reset(cluster: Cluster) -> None:
     """Give the namespace a fresh app: nothing of before, all rolled out, no alert known.
 
     The namespace itself stays, because deleting one takes longer than all the rest.
     """
-    cluster.kubectl(
-        "delete", THINGS_TESTS_MAKE, "--all", "-n", NAMESPACE, "--wait=true", "--timeout=40s"
+    emptying = ("delete", THINGS_TESTS_MAKE, "--all", "-n", NAMESPACE, "--timeout=20s")
+    wait_until(
+        lambda: cluster.try_kubectl(*emptying).code == 0,
+        what="the namespace is empty",
+        timeout=RECOVERY_SECONDS,
+        seen=lambda: cluster.try_kubectl("get", "all", "-n", NAMESPACE).stdout,
     )
     for node in _cordoned(cluster):
         cluster.kubectl("uncordon", node)
@@ -40,11 +50,15 @@ def reset(cluster: Cluster) -> None:
     )
 
 
-def wait_for_rollout(cluster: Cluster, *, timeout: int = 45) -> None:
+def wait_for_rollout(cluster: Cluster) -> None:
     """Wait until every Deployment of the app is rolled out."""
     for workload in WORKLOADS:
-        cluster.kubectl(
-            "rollout", "status", f"deployment/{workload}", "-n", NAMESPACE, f"--timeout={timeout}s"
+        status = ("rollout", "status", f"deployment/{workload}", "-n", NAMESPACE, "--timeout=5s")
+        wait_until(
+            lambda status=status: cluster.try_kubectl(*status).code == 0,
+            what=f"{workload} is rolled out",
+            timeout=RECOVERY_SECONDS,
+            seen=lambda: cluster.try_kubectl("get", "pods", "-n", NAMESPACE).stdout,
         )
 
 
