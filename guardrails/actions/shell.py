@@ -36,6 +36,10 @@ _ODD_SPACE = re.compile(
 _SKIPPED = re.compile(rb"(?:[ \t\r\n]|\\\r?\n)*")
 """What may stand between two syntax nodes. Other text there was dropped by the grammar."""
 
+_WITHIN_A_COMMAND = re.compile(rb"(?:[ \t\r]|\\\r?\n)*")
+"""The same between the words of one command, which a newline ends. tree-sitter-bash 0.25.1 now and
+then takes the next line for arguments: `a | b | diff -f -⏎rm x < f` had no `rm`."""
+
 _SUBSTITUTES = re.compile(rb"`|\$\(")
 _LITERAL = frozenset({"raw_string", "ansi_c_string", "comment", "heredoc_start", "heredoc_end"})
 _QUOTED = frozenset({"raw_string", "ansi_c_string"})
@@ -203,8 +207,8 @@ class _Reader:
         if strict:
             self._check_gap(at, node.end_byte)
 
-    def _check_gap(self, start: int, stop: int) -> None:
-        if stop > start and _SKIPPED.fullmatch(self.source, start, stop) is None:
+    def _check_gap(self, start: int, stop: int, *, allowed: re.Pattern[bytes] = _SKIPPED) -> None:
+        if stop > start and allowed.fullmatch(self.source, start, stop) is None:
             self.doubt("text that the grammar could not place")
 
     def _assigned(self, node: Node) -> None:
@@ -311,7 +315,7 @@ class _Reader:
         words: list[str] = []
         at = end_of_word = node.start_byte
         for child in node.children:
-            self._check_gap(at, child.start_byte)
+            self._check_gap(at, child.start_byte, allowed=_WITHIN_A_COMMAND)
             at = child.end_byte
             kind = child.type
             if kind in {"word", "raw_string", "number"}:
