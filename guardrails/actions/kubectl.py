@@ -109,9 +109,6 @@ _FLAG_RULES: tuple[tuple[str, frozenset[str], Effect, str], ...] = (
         Effect.WRITE,
         "writes files",
     ),
-    ("-o", frozenset({"kustomize"}), Effect.WRITE, "writes files"),
-    ("--output", frozenset({"kustomize"}), Effect.WRITE, "writes files"),
-    ("--helm-command", frozenset({"kustomize"}), Effect.WRITE, "runs a program"),
 )
 """Flags that change what a verb does. `--list` beside an assignment fails in kubectl itself."""
 
@@ -304,9 +301,11 @@ def _run(call: _Call) -> ToolAction:
 
 def _build(call: _Call) -> ToolAction:
     """Judge `kustomize`: it prints, unless told to write files or to run a program."""
-    if call.flags.has("--enable-helm", "--enable-alpha-plugins", "--enable-exec"):
+    flags = call.flags
+    runs = flags.has("--enable-helm", "--enable-alpha-plugins", "--enable-exec")
+    if runs or flags.given("--helm-command"):
         return unclear(PROGRAM, verb="kustomize", why="runs helm or a plugin")
-    if call.flags.last("-o", "--output") or any_may_be_flag(call.found.operands):
+    if flags.given("-o", "--output") or any_may_be_flag(call.found.operands):
         return one(PROGRAM, verb="kustomize", effect=Effect.WRITE, why="writes files")
     return _plain(call)
 

@@ -142,12 +142,6 @@ def resets_of(passed: Passed, *, public: Container[str], coerced: bool) -> dict[
     return resets
 
 
-def last_model_message(rows: object) -> AIMessage | None:
-    """Return the last message of a list if a model wrote it."""
-    last = cast("list[object]", rows)[-1] if isinstance(rows, list) and rows else None
-    return last if isinstance(last, AIMessage) else None
-
-
 _CLAIMLESS = frozenset({ExitKind.EMPTY, ExitKind.MALFORMED, ExitKind.MIDDLEWARE_END})
 
 
