@@ -21,9 +21,8 @@ THINGS_TESTS_MAKE = (
 
 
 RECOVERY_SECONDS = 120
-"""Limit of what takes two seconds as a rule. After an outage of the API server its clients come
-back with a back-off that grows to 30 s and may be doubled by jitter (client-go's reflector), and a
-rollout needs controllers, scheduler and node one after the other."""
+"""Limit of what takes seconds as a rule: an emptied namespace and a rollout need controllers,
+scheduler and nodes one after the other, on a machine that may be busy with a build."""
 
 
 def reset(cluster: Cluster) -> None:
@@ -45,7 +44,7 @@ def reset(cluster: Cluster) -> None:
     wait_until(
         lambda: quiet(cluster),
         what="the fresh app has no alerts",
-        timeout=60,
+        timeout=RECOVERY_SECONDS,
         seen=lambda: names(cluster),
     )
 

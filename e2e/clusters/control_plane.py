@@ -30,6 +30,10 @@ QPS = ("--kube-api-qps=200", "--kube-api-burst=400")
 """At the defaults (20 and 30) 900 pods take 45 s."""
 
 
+CONTROLLER_STOP_SECONDS = 2.0
+"""They hold no state worth waiting for; after this they are killed."""
+
+
 class ControlPlanePorts(NamedTuple):
     """Where each part listens."""
 
@@ -87,18 +91,42 @@ class ControlPlane:
         self.etcd.wait_until(lambda: answers(f"{self._etcd_url}/readyz", http=http))
         self.api_server.start()
         self.wait_for_api_server(http=http)
-        # The two serve health with certificates of their own making, hence by listening alone.
-        for child in (self.controller_manager, self.scheduler, self.kwok, self.kubelet):
-            child.start()
-        kwok_url = f"http://127.0.0.1:{self.ports.kwok}/healthz"
-        self.kwok.wait_until(lambda: answers(kwok_url, http=http))
+        self.kubelet.start()
+        self._start_controllers(http=http)
         default = f"{self.server}/api/v1/namespaces/default/serviceaccounts/default"
         # Made by the controller manager: it works once this exists.
         self.controller_manager.wait_until(lambda: answers(default, http=http))
 
+    def start_api_server(self, *, http: httpx2.Client) -> None:
+        """Start the API server after an outage, and its controllers anew.
+
+        With an election of leaders, as real clusters have it, the controller manager and the
+        scheduler end when they cannot renew their leases and are started again. Left running, each
+        of their watches comes back after a back-off of its own, up to a minute after the server;
+        an EndpointSlice controller that syncs meanwhile, on what it knew before, puts the Service
+        off for longer each time (seen: more than 200 s). The node simulator keeps running, as
+        kubelets do: it polls, and its containers must not start anew.
+        """
+        self.api_server.start()
+        self.wait_for_api_server(http=http)
+        for child in self._controllers:
+            child.stop(timeout=CONTROLLER_STOP_SECONDS)
+        self._start_controllers(http=http)
+
     def wait_for_api_server(self, *, http: httpx2.Client) -> None:
         """Wait until the API server says that it is ready."""
         self.api_server.wait_until(lambda: answers(f"{self.server}/readyz", http=http))
+
+    @property
+    def _controllers(self) -> tuple[Child, ...]:
+        return (self.controller_manager, self.scheduler, self.kwok)
+
+    def _start_controllers(self, *, http: httpx2.Client) -> None:
+        # The other two serve health with certificates of their own making, hence by kwok alone.
+        for child in self._controllers:
+            child.start()
+        kwok_url = f"http://127.0.0.1:{self.ports.kwok}/healthz"
+        self.kwok.wait_until(lambda: answers(kwok_url, http=http))
 
     def _etcd(self) -> Child:
         peer = f"http://127.0.0.1:{self.ports.etcd_peer}"

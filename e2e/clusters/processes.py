@@ -85,8 +85,7 @@ class ProcessCluster(Cluster):
 
     def start_api_server(self) -> None:
         """Start the process again on the same port, over the same etcd."""
-        self.control_plane.api_server.start()
-        self.control_plane.wait_for_api_server(http=self._http)
+        self.control_plane.start_api_server(http=self._http)
 
     def stop_prometheus(self) -> None:
         """Stop the process."""
