@@ -1,8 +1,7 @@
 """What a check is: a pure rule over snapshots that returns evidence.
 
-A check sees the reference, looks of this gate (the first, the one before, the latest), the time
-and the scope, and nothing else. It declares which lists it reads; the gate fetches each of them
-once per look.
+A check sees the reference, looks of this gate and the scope, and nothing else. It declares which
+lists it reads; the gate fetches each of them once per look.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -83,8 +82,23 @@ def _is(workload: Workload, kind: str, name: str, namespace: str) -> bool:
     return same_place and workload.name == name and workload.kind.lower() == kind.lower()
 
 
-Judge = Callable[[Reference, Sequence[Snapshot], datetime, Scope], list[Evidence]]
-"""`(reference, history, now, scope) -> evidence`; history is oldest first and never empty."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """All that a check sees."""
+
+    reference: Reference
+    history: Sequence[Snapshot]
+    """Looks of this gate, oldest first and never empty: the first, the one before, the latest."""
+    scope: Scope
+
+    @property
+    def look(self) -> Snapshot:
+        """The latest look, which is judged."""
+        return self.history[-1]
+
+
+Judge = Callable[[View], list[Evidence]]
+"""A pure function from what is seen to evidence about it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,13 +214,11 @@ def refer(item: KubeObject) -> ObjectRef:
     )
 
 
-def unread_lists(
-    witness: Witness, look: Snapshot, scope: Scope, kinds: Sequence[str]
-) -> Iterator[Evidence]:
+def unread_lists(witness: Witness, view: View, kinds: Sequence[str]) -> Iterator[Evidence]:
     """Yield unknown evidence for every list that the check needs and the look does not hold."""
-    for namespace in scope.namespaces:
+    for namespace in view.scope.namespaces:
         for kind in kinds:
-            found = look.list_of(kind, namespace)
+            found = view.look.list_of(kind, namespace)
             source = SourceRef(source="kubernetes", detail=f"list {kind} in {namespace}")
             if found is None:
                 yield witness.unknown(

@@ -5,12 +5,11 @@ accounts for the alerts is a check of its own, which needs the topology and is n
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
 from guardrails.core.claims import ClaimKind, NamedEntity
 from guardrails.core.evidence import Evidence, EvidenceState, ObjectRef, SourceRef
 from guardrails.core.ids import CheckId
-from guardrails.gates.checks import Check, Reference, Scope, Witness, refer, unread_lists
+from guardrails.gates.checks import Check, Scope, View, Witness, refer, unread_lists
 from guardrails.gates.kubernetes.objects import KubeObject
 from guardrails.gates.snapshot import Snapshot
 
@@ -32,20 +31,15 @@ DIAGNOSED = frozenset({ClaimKind.DIAGNOSED})
 NO_ENTITY = "the claim names no object"
 
 
-def judge_existence(
-    reference: Reference,
-    history: Sequence[Snapshot],
-    now: datetime,  # noqa: ARG001  # the contract of a check
-    scope: Scope,
-) -> list[Evidence]:
+def judge_existence(view: View) -> list[Evidence]:
     """Judge whether every object that the claim names exists, now or before."""
-    look = history[-1]
+    look = view.look
     witness = Witness(check=EXISTS_ID, at=look.at)
-    entities = _named(scope)
+    entities = _named(view.scope)
     if not entities:
         return [witness.unknown(SourceRef(source="claim"), observed=NO_ENTITY)]
-    looks = [x for x in (look, reference.snapshot, reference.start) if x is not None]
-    unread = list(unread_lists(witness, look, scope, LISTS))
+    looks = [x for x in (look, view.reference.snapshot, view.reference.start) if x is not None]
+    unread = list(unread_lists(witness, view, LISTS))
     judged = [_exists(witness, entity, looks, unread=bool(unread)) for entity in entities]
     needed = any(e.state is not EvidenceState.SATISFIED for e in judged)
     return [*judged, *(unread if needed else ())]
@@ -99,18 +93,13 @@ def _is(entity: NamedEntity, item: KubeObject) -> bool:
     return entity.namespace in ("", item.metadata.namespace)
 
 
-def judge_observation(
-    reference: Reference,  # noqa: ARG001  # the contract of a check
-    history: Sequence[Snapshot],
-    now: datetime,  # noqa: ARG001  # the contract of a check
-    scope: Scope,
-) -> list[Evidence]:
+def judge_observation(view: View) -> list[Evidence]:
     """Judge whether the agent's own tools ever returned what its claim names."""
-    witness = Witness(check=OBSERVED_ID, at=history[-1].at)
-    entities = _named(scope)
+    witness = Witness(check=OBSERVED_ID, at=view.look.at)
+    entities = _named(view.scope)
     if not entities:
         return [witness.unknown(SourceRef(source="claim"), observed=NO_ENTITY)]
-    return [_observed(witness, entity, scope) for entity in entities]
+    return [_observed(witness, entity, view.scope) for entity in entities]
 
 
 ENTITY_OBSERVED = Check(id=OBSERVED_ID, judge=judge_observation, claims=DIAGNOSED)

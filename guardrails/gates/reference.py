@@ -21,7 +21,7 @@ from guardrails.core.evidence import (
 from guardrails.core.incident import Incident
 from guardrails.errors import BaselineError
 from guardrails.gates.alerts.sources import AlertmanagerSource, PrometheusSource
-from guardrails.gates.checks import NO_REFERENCE, Check, Reference, Scope
+from guardrails.gates.checks import NO_REFERENCE, Check, Reference, Scope, View
 from guardrails.gates.kubernetes.reader import ClusterReader
 from guardrails.gates.look import Sources, take_look
 from guardrails.gates.registry import DEFAULT_CHECKS, applicable, lists_of
@@ -178,16 +178,11 @@ def evidence_of(
     snapshot: Snapshot, incident: Incident, checks: Sequence[Check] = DEFAULT_CHECKS
 ) -> list[Evidence]:
     """Run the object checks over one snapshot, on its own."""
-    scope = Scope(incident=incident)
+    view = View(reference=NO_REFERENCE, history=(snapshot,), scope=Scope(incident=incident))
     chosen = applicable(
         checks, claim=ClaimKind.MITIGATED, has_prometheus=False, has_alertmanager=False
     )
-    return [
-        evidence
-        for check in chosen
-        if check.lists
-        for evidence in check.judge(NO_REFERENCE, (snapshot,), snapshot.at, scope)
-    ]
+    return [evidence for check in chosen if check.lists for evidence in check.judge(view)]
 
 
 def _alert_in(snapshot: Snapshot, incident: Incident) -> str | None:

@@ -27,7 +27,7 @@ from guardrails.gates.alerts.inputs import input_queries
 from guardrails.gates.alerts.rules import window_for
 from guardrails.gates.alerts.slo import slo_queries
 from guardrails.gates.base import GateRequest
-from guardrails.gates.checks import Check, Reference, Scope, Witness
+from guardrails.gates.checks import Check, Reference, Scope, View, Witness
 from guardrails.gates.composition import Judgement, judge, sample
 from guardrails.gates.kubernetes.topology import latest, ready_since
 from guardrails.gates.look import Sources, as_granted, take_look
@@ -201,9 +201,10 @@ class Vigil:
 
     def _run(self, checks: Sequence[Check], look: Snapshot) -> list[Evidence]:
         found: list[Evidence] = []
+        view = View(reference=self.case.reference, history=self.history, scope=self.scope)
         for check in checks:
             try:
-                found += check.judge(self.case.reference, self.history, look.at, self.scope)
+                found += check.judge(view)
             except Exception as error:  # noqa: BLE001  # a broken check proves nothing, and says so
                 witness = Witness(check=check.id, at=look.at, tier=check.tier)
                 found.append(

@@ -10,7 +10,7 @@ import pytest
 
 from guardrails.core.evidence import Evidence, ReferenceInfo, ReferenceSource
 from guardrails.core.incident import AlertMatcher, Incident
-from guardrails.gates.checks import Check, Reference, Scope
+from guardrails.gates.checks import Check, Reference, Scope, View
 from guardrails.gates.kubernetes.resources import RESOURCES, slim
 from guardrails.gates.registry import DEFAULT_CHECKS, lists_of
 from guardrails.gates.snapshot import (
@@ -253,7 +253,7 @@ class World:
     ) -> list[Evidence]:
         """Run one check over looks."""
         given = reference or Reference(info=ReferenceInfo(source=ReferenceSource.NONE))
-        return check.judge(given, history, history[-1].at, self.scope(**scope))
+        return check.judge(View(reference=given, history=history, scope=self.scope(**scope)))
 
     def rule(self, name: str = "HighRequestErrorRate", **more: Any) -> AlertingRule:
         """A live alerting rule with a range of 2 minutes, evaluated every 30 s."""

@@ -16,7 +16,7 @@ from guardrails.gates.alerts.rules import (
     clear_seconds,
     rules_for,
 )
-from guardrails.gates.checks import Check, Reference, Scope, Witness, aside
+from guardrails.gates.checks import Check, Reference, Scope, View, Witness, aside
 from guardrails.gates.snapshot import (
     AlertingRule,
     FiringAlert,
@@ -34,25 +34,20 @@ PROMETHEUS = SourceRef(source="prometheus", detail="GET /api/v1/alerts")
 RULES = SourceRef(source="prometheus", detail="GET /api/v1/rules")
 
 
-def judge_clear(
-    reference: Reference,
-    history: Sequence[Snapshot],
-    now: datetime,  # noqa: ARG001  # the contract of a check
-    scope: Scope,
-) -> list[Evidence]:
+def judge_clear(view: View) -> list[Evidence]:
     """Judge every alert of the incident: neither firing nor pending."""
-    look = history[-1]
+    look = view.look
     witness = Witness(check=CLEAR_ID, at=look.at, tier=Tier.ALERTS)
     state = look.prometheus
-    if state is None or not scope.incident.alerts:
+    if state is None or not view.scope.incident.alerts:
         return []
     if not state.alerts_read.ok:
         return [witness.unread(PROMETHEUS, state.alerts_read)]
-    rules = known_rules(reference, look)
-    start = _active_at(reference.start)
+    rules = known_rules(view.reference, look)
+    start = _active_at(view.reference.start)
     return [
-        _clear(witness, matcher, own_alerts(matcher, state.alerts, start), rules, scope)
-        for matcher in scope.incident.alerts
+        _clear(witness, matcher, own_alerts(matcher, state.alerts, start), rules, view.scope)
+        for matcher in view.scope.incident.alerts
     ]
 
 
@@ -136,22 +131,17 @@ def name_of(labels: dict[str, str]) -> str:
     return labels.get("alertname", "without a name")
 
 
-def judge_new(
-    reference: Reference,
-    history: Sequence[Snapshot],
-    now: datetime,  # noqa: ARG001  # the contract of a check
-    scope: Scope,
-) -> list[Evidence]:
+def judge_new(view: View) -> list[Evidence]:
     """Judge what else fires: nothing in scope that did not fire before."""
-    look = history[-1]
+    look = view.look
     witness = Witness(check=NEW_ID, at=look.at, tier=Tier.ALERTS)
     state = look.prometheus
     if state is None:
         return []
     if not state.alerts_read.ok:
         return [witness.unread(PROMETHEUS, state.alerts_read)]
-    rules = known_rules(reference, look)
-    found = list(_new_alerts(witness, state.alerts, rules, reference, scope))
+    rules = known_rules(view.reference, look)
+    found = list(_new_alerts(witness, state.alerts, rules, view.reference, view.scope))
     if any(e.counts for e in found):
         return found
     return [
@@ -228,14 +218,9 @@ def _fingerprint(labels: dict[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((k, v) for k, v in labels.items() if k not in VOLATILE_LABELS))
 
 
-def judge_source(
-    reference: Reference,  # noqa: ARG001  # the contract of a check
-    history: Sequence[Snapshot],
-    now: datetime,  # noqa: ARG001  # the contract of a check
-    scope: Scope,
-) -> list[Evidence]:
+def judge_source(view: View) -> list[Evidence]:
     """Say when there is no alert source at all: then nothing can tell that the alerts are clear."""
-    look = history[-1]
+    look = view.look
     if look.prometheus is not None:
         return []
     found = Witness(check=SOURCE_ID, at=look.at).unknown(
@@ -243,7 +228,7 @@ def judge_source(
         observed="no Prometheus was given",
         expected="--prometheus URL, or gate.allow_no_alert_source in the policy",
     )
-    return [aside(found)] if scope.allow_no_alert_source else [found]
+    return [aside(found)] if view.scope.allow_no_alert_source else [found]
 
 
 ALERT_SOURCE = Check(id=SOURCE_ID, judge=judge_source)

@@ -7,14 +7,13 @@ must still answer scrapes: the reason of a crash loop is a series that rightly e
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from guardrails.core.evidence import AlertRef, Evidence, SourceRef, Tier
 from guardrails.core.ids import CheckId
 from guardrails.core.incident import AlertMatcher, Incident
 from guardrails.gates.alerts.checks import RULES, known_rules
 from guardrails.gates.alerts.rules import metrics_of, rules_for
-from guardrails.gates.checks import Check, Reference, Scope, Witness
+from guardrails.gates.checks import Check, View, Witness
 from guardrails.gates.snapshot import AlertingRule, QueryResult, Snapshot
 
 ID = CheckId("alert-inputs-present")
@@ -35,26 +34,21 @@ def input_queries(incident: Incident, rules: Iterable[AlertingRule]) -> tuple[st
     return (UP, *map(carriers, metrics)) if metrics else ()
 
 
-def judge_inputs(
-    reference: Reference,
-    history: Sequence[Snapshot],
-    now: datetime,  # noqa: ARG001  # the contract of a check
-    scope: Scope,
-) -> list[Evidence]:
+def judge_inputs(view: View) -> list[Evidence]:
     """Judge whether the rules of the incident's alerts still have something to look at."""
-    look = history[-1]
+    look = view.look
     witness = Witness(check=ID, at=look.at, tier=Tier.ALERTS)
-    if look.prometheus is None or not scope.incident.alerts:
+    if look.prometheus is None or not view.scope.incident.alerts:
         return []
     if not look.prometheus.rules_read.ok:
         return [witness.unread(RULES, look.prometheus.rules_read)]
     judging = _Judging(
         witness=witness,
-        rules=known_rules(reference, look),
+        rules=known_rules(view.reference, look),
         answers={q.query: q for q in look.prometheus.queries},
-        began=_answers(reference.start),
+        began=_answers(view.reference.start),
     )
-    return [judging.judge(matcher) for matcher in scope.incident.alerts]
+    return [judging.judge(matcher) for matcher in view.scope.incident.alerts]
 
 
 ALERT_INPUTS_PRESENT = Check(id=ID, judge=judge_inputs, tier=Tier.ALERTS, needs_prometheus=True)

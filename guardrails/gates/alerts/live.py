@@ -11,8 +11,8 @@ from guardrails.core.ids import CheckId
 from guardrails.core.incident import AlertMatcher
 from guardrails.gates.alerts.checks import RULES
 from guardrails.gates.alerts.rules import INTERVALS, canonical, interval_seconds, rules_for
-from guardrails.gates.checks import Check, Reference, Scope, Witness
-from guardrails.gates.snapshot import AlertingRule, PrometheusState, Snapshot
+from guardrails.gates.checks import Check, Reference, View, Witness
+from guardrails.gates.snapshot import AlertingRule, PrometheusState
 from guardrails.policy.durations import format_duration
 
 ID = CheckId("alert-rule-live")
@@ -24,21 +24,16 @@ busy server skips an evaluation now and then."""
 EXPECTED = "loaded, healthy and as easy to meet as before"
 
 
-def judge_rules(
-    reference: Reference,
-    history: Sequence[Snapshot],
-    now: datetime,  # noqa: ARG001  # the contract of a check
-    scope: Scope,
-) -> list[Evidence]:
+def judge_rules(view: View) -> list[Evidence]:
     """Judge whether the rules of the incident's alerts could fire at all."""
-    look = history[-1]
+    look = view.look
     witness = Witness(check=ID, at=look.at, tier=Tier.ALERTS)
     state = look.prometheus
-    if state is None or not scope.incident.alerts:
+    if state is None or not view.scope.incident.alerts:
         return []
     if not state.rules_read.ok:
         return [witness.unread(RULES, state.rules_read)]
-    return [_judge(witness, m, state, reference) for m in scope.incident.alerts]
+    return [_judge(witness, m, state, view.reference) for m in view.scope.incident.alerts]
 
 
 ALERT_RULE_LIVE = Check(id=ID, judge=judge_rules, tier=Tier.ALERTS, needs_prometheus=True)

@@ -7,26 +7,23 @@ from guardrails.core.evidence import Evidence, SourceRef, Tier
 from guardrails.core.ids import CheckId
 from guardrails.gates.alerts.checks import clears_by
 from guardrails.gates.alerts.rules import INTERVAL_DEFAULT_SECONDS, left_side
-from guardrails.gates.checks import Check, Reference, Scope, Witness
-from guardrails.gates.snapshot import AlertingRule, QueryResult, Snapshot
+from guardrails.gates.checks import Check, Scope, View, Witness
+from guardrails.gates.snapshot import AlertingRule, QueryResult
 
 SLO_ID = CheckId("slo-met")
 
 
-def judge_slo(
-    reference: Reference,  # noqa: ARG001  # the contract of a check
-    history: Sequence[Snapshot],
-    now: datetime,  # noqa: ARG001  # the contract of a check
-    scope: Scope,
-) -> list[Evidence]:
+def judge_slo(view: View) -> list[Evidence]:
     """Judge the incident's SLO comparisons."""
-    look = history[-1]
+    look = view.look
     witness = Witness(check=SLO_ID, at=look.at, tier=Tier.ALERTS)
     state = look.prometheus
     if state is None:
         return []
     answers = {q.query: q for q in state.queries}
-    return [_slo(witness, slo.name, slo.query, answers, scope) for slo in scope.incident.slo]
+    return [
+        _slo(witness, slo.name, slo.query, answers, view.scope) for slo in view.scope.incident.slo
+    ]
 
 
 SLO_MET = Check(id=SLO_ID, judge=judge_slo, tier=Tier.ALERTS, needs_prometheus=True)

@@ -1,15 +1,14 @@
 """Checks over Alertmanager: an alert that is only silenced, inhibited or muted is not clear."""
 
 import re
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterator
 
 from guardrails.core.evidence import AlertRef, Evidence, SourceRef, Tier
 from guardrails.core.ids import CheckId
 from guardrails.core.incident import AlertMatcher
 from guardrails.gates.alerts.checks import clears_by, known_rules, name_of
 from guardrails.gates.alerts.rules import rules_for
-from guardrails.gates.checks import Check, Reference, Scope, Witness, aside
+from guardrails.gates.checks import Check, Reference, Scope, View, Witness, aside
 from guardrails.gates.snapshot import (
     AlertmanagerState,
     RoutedAlert,
@@ -24,14 +23,9 @@ ALERTS = SourceRef(source="alertmanager", detail="GET /api/v2/alerts")
 SILENCES = SourceRef(source="alertmanager", detail="GET /api/v2/silences")
 
 
-def judge_suppression(
-    reference: Reference,
-    history: Sequence[Snapshot],
-    now: datetime,  # noqa: ARG001  # the contract of a check
-    scope: Scope,
-) -> list[Evidence]:
+def judge_suppression(view: View) -> list[Evidence]:
     """Judge what Alertmanager holds of the incident's alerts, and who silenced them."""
-    look = history[-1]
+    look = view.look
     witness = Witness(check=ID, at=look.at, tier=Tier.ALERTS)
     state = look.alertmanager
     if state is None:
@@ -39,8 +33,8 @@ def judge_suppression(
     found = list(_unread(witness, state))
     if found:
         return found
-    for matcher in scope.incident.alerts:
-        found.extend(_judge_alert(witness, matcher, look, state, reference, scope))
+    for matcher in view.scope.incident.alerts:
+        found.extend(_judge_alert(witness, matcher, look, state, view.reference, view.scope))
     if found:
         return found
     return [witness.satisfied(ALERTS, observed="the incident names no alert to look for")]

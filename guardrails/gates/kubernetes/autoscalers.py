@@ -5,15 +5,13 @@ next load finds it missing. All conditions are read before a verdict: real contr
 AbleToScale=True before ScalingActive=False.
 """
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from guardrails.core.evidence import Evidence
 from guardrails.core.ids import CheckId
-from guardrails.gates.checks import Check, Reference, Scope, Witness, refer, unread_lists
+from guardrails.gates.checks import Check, Scope, View, Witness, refer, unread_lists
 from guardrails.gates.kubernetes.objects import HorizontalPodAutoscaler
 from guardrails.gates.kubernetes.topology import condition, latest, reaction_to_write
-from guardrails.gates.snapshot import Snapshot
 
 ID = CheckId("autoscaler-active")
 
@@ -23,19 +21,14 @@ SYNC_SECONDS = 45.0
 """The HPA controller looks every 15 s by default; three rounds."""
 
 
-def judge_autoscalers(
-    reference: Reference,  # noqa: ARG001  # the contract of a check
-    history: Sequence[Snapshot],
-    now: datetime,  # noqa: ARG001  # the contract of a check
-    scope: Scope,
-) -> list[Evidence]:
+def judge_autoscalers(view: View) -> list[Evidence]:
     """Judge every HorizontalPodAutoscaler in scope."""
-    look = history[-1]
+    look = view.look
     witness = Witness(check=ID, at=look.at)
-    found = list(unread_lists(witness, look, scope, LISTS))
-    for namespace in scope.namespaces:
+    found = list(unread_lists(witness, view, LISTS))
+    for namespace in view.scope.namespaces:
         scalers = look.objects(HorizontalPodAutoscaler, namespace)
-        found.extend(_judge(witness, scaler, scope) for scaler in scalers)
+        found.extend(_judge(witness, scaler, view.scope) for scaler in scalers)
     return found
 
 

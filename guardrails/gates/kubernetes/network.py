@@ -6,11 +6,10 @@ selector matches nothing, and a target port, by number or by name, that no conta
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from guardrails.core.evidence import Evidence, ObjectRef, SourceRef
 from guardrails.core.ids import CheckId
-from guardrails.gates.checks import Check, Reference, Scope, Witness, refer, unread_lists
+from guardrails.gates.checks import Check, View, Witness, refer, unread_lists
 from guardrails.gates.kubernetes import pods as pod_rules
 from guardrails.gates.kubernetes.backing import Network, network
 from guardrails.gates.kubernetes.objects import (
@@ -28,50 +27,36 @@ from guardrails.gates.kubernetes.topology import (
     reaction_to_write,
     wanted,
 )
-from guardrails.gates.snapshot import Snapshot
 
 ID = CheckId("service-reaches-pods")
 
 LISTS = (*WORKLOAD_LISTS, "ReplicaSet", "Pod", "Service", "EndpointSlice")
 
 
-def judge_services(
-    reference: Reference,
-    history: Sequence[Snapshot],
-    now: datetime,  # noqa: ARG001  # the contract of a check
-    scope: Scope,
-) -> list[Evidence]:
+def judge_services(view: View) -> list[Evidence]:
     """Judge every Service in scope, and every one that is gone."""
-    look = history[-1]
+    look = view.look
     witness = Witness(check=ID, at=look.at)
-    found = list(unread_lists(witness, look, scope, LISTS))
-    for namespace in scope.namespaces:
+    found = list(unread_lists(witness, view, LISTS))
+    for namespace in view.scope.namespaces:
         lists = [look.list_of(kind, namespace) for kind in LISTS]
         if any(x is None or not x.read.ok for x in lists):
             # Without its pods, a Service cannot be judged; the list itself is reported above.
             continue
-        found.extend(_judge_namespace(witness, look, reference, namespace, history, scope))
+        found.extend(_judge_namespace(witness, view, namespace))
     return found
 
 
 SERVICE_REACHES_PODS = Check(id=ID, judge=judge_services, lists=LISTS)
 
 
-def _judge_namespace(  # private; one call
-    witness: Witness,
-    look: Snapshot,
-    reference: Reference,
-    namespace: str,
-    history: Sequence[Snapshot],
-    scope: Scope,
-) -> Iterator[Evidence]:
-    net = network(look, namespace)
+def _judge_namespace(witness: Witness, view: View, namespace: str) -> Iterator[Evidence]:
+    reference = view.reference
+    net = network(view.look, namespace)
     before = network(reference.snapshot, namespace) if reference.snapshot else None
     start = network(reference.start, namespace) if reference.start else None
     for service in net.services.values():
-        judge = _Judging(
-            witness=witness, net=net, before=before, service=service, history=history, scope=scope
-        )
+        judge = _Judging(witness=witness, net=net, before=before, service=service, view=view)
         yield judge.verdict()
     gone = {
         name: who
@@ -100,8 +85,7 @@ class _Judging:
     net: Network
     before: Network | None
     service: Service
-    history: Sequence[Snapshot]
-    scope: Scope
+    view: View
 
     def verdict(self) -> Evidence:
         spec = self.service.spec
@@ -151,7 +135,7 @@ class _Judging:
                 field="spec.selector",
                 observed=f"{selector} matches no pod",
                 expected="at least one ready pod",
-                settles_by=reaction_to_write(self.scope) if self._is_awaited() else None,
+                settles_by=reaction_to_write(self.view.scope) if self._is_awaited() else None,
                 settling=f"the first pod behind Service {self.service.metadata.name}",
             )
         if (
@@ -164,7 +148,7 @@ class _Judging:
             field="endpoints",
             observed=f"none of the {len(pods)} pods that {selector} matches is ready",
             expected="at least one ready pod",
-            settles_by=pod_rules.settles_by(pods, self.net.land, self.scope),
+            settles_by=pod_rules.settles_by(pods, self.net.land, self.view.scope),
             settling=f"a pod behind Service {self.service.metadata.name} to become ready",
         )
 
@@ -262,7 +246,7 @@ class _Judging:
             field="endpointslices",
             observed=observed,
             expected="the ready pods, on the Service's ports",
-            settles_by=reaction_by(self.history, self.scope),
+            settles_by=reaction_by(self.view.history, self.view.scope),
             settling=f"the endpoints of Service {self.service.metadata.name}",
         )
 
@@ -287,7 +271,9 @@ class _Judging:
     def _released(self) -> Evidence | None:
         """Endpoints must be pods that somebody owns: a released pod is replaced by nobody."""
         owned = [
-            p for p in self._serving() if pod_rules.trouble_of(p, self.net.land, self.scope) is None
+            p
+            for p in self._serving()
+            if pod_rules.trouble_of(p, self.net.land, self.view.scope) is None
         ]
         if owned or self.service.spec.publish_not_ready_addresses:
             return None

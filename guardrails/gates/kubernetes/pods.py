@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from guardrails.core.evidence import Evidence, ObjectRef
 from guardrails.core.ids import CheckId
-from guardrails.gates.checks import Check, Reference, Scope, Witness, refer, unread_lists
+from guardrails.gates.checks import Check, Scope, View, Witness, refer, unread_lists
 from guardrails.gates.kubernetes.objects import ContainerStatus, Pod
 from guardrails.gates.kubernetes.topology import (
     CONTROLLED_LABELS,
@@ -24,7 +24,6 @@ from guardrails.gates.kubernetes.topology import (
     reaction_to_write,
     territory,
 )
-from guardrails.gates.snapshot import Snapshot
 
 READY_ID = CheckId("pods-ready")
 
@@ -65,20 +64,15 @@ class Trouble:
     settles_by: datetime | None = None
 
 
-def judge_readiness(
-    reference: Reference,  # noqa: ARG001  # the contract of a check
-    history: Sequence[Snapshot],
-    now: datetime,  # noqa: ARG001  # the contract of a check
-    scope: Scope,
-) -> list[Evidence]:
+def judge_readiness(view: View) -> list[Evidence]:
     """Judge the pods in scope, one piece of evidence per owner."""
-    look = history[-1]
+    look = view.look
     witness = Witness(check=READY_ID, at=look.at)
-    found = list(unread_lists(witness, look, scope, LISTS))
-    for namespace in scope.namespaces:
+    found = list(unread_lists(witness, view, LISTS))
+    for namespace in view.scope.namespaces:
         land = territory(look, namespace)
         for owner, pods in land.by_owner.items():
-            found.extend(_judge_owner(witness, land, owner, pods, scope))
+            found.extend(_judge_owner(witness, land, owner, pods, view.scope))
     return found
 
 

@@ -5,9 +5,8 @@ reference had; without one, what was last applied; and a namespace with nothing 
 nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from guardrails.core.evidence import Evidence, ObjectRef, SourceRef
 from guardrails.core.ids import CheckId
@@ -16,6 +15,7 @@ from guardrails.gates.checks import (
     Check,
     Reference,
     Scope,
+    View,
     Witness,
     aside,
     refer,
@@ -56,38 +56,28 @@ class Floor:
     source: str
 
 
-def judge_replicas(
-    reference: Reference,
-    history: Sequence[Snapshot],
-    now: datetime,  # noqa: ARG001  # the contract of a check
-    scope: Scope,
-) -> list[Evidence]:
+def judge_replicas(view: View) -> list[Evidence]:
     """Judge presence and size of every workload that is, was, or is named by the incident."""
-    look = history[-1]
+    look = view.look
     witness = Witness(check=ID, at=look.at)
-    found = list(unread_lists(witness, look, scope, LISTS))
-    for namespace in scope.namespaces:
+    found = list(unread_lists(witness, view, LISTS))
+    for namespace in view.scope.namespaces:
         if _any_unread(look, namespace):
             # What is missing from a failed list is not gone.
             continue
-        found.extend(_judge_namespace(witness, look, reference, namespace, scope))
-    found.extend(_named_anywhere(witness, look, scope))
+        found.extend(_judge_namespace(witness, look, view.reference, namespace, view.scope))
+    found.extend(_named_anywhere(witness, look, view.scope))
     return found
 
 
 REPLICAS_KEPT = Check(id=ID, judge=judge_replicas, lists=LISTS)
 
 
-def judge_inhabited(
-    reference: Reference,  # noqa: ARG001  # the contract of a check
-    history: Sequence[Snapshot],
-    now: datetime,  # noqa: ARG001  # the contract of a check
-    scope: Scope,
-) -> list[Evidence]:
+def judge_inhabited(view: View) -> list[Evidence]:
     """Say where there is nothing to judge: an empty namespace is not a healthy one."""
-    look = history[-1]
+    look = view.look
     witness = Witness(check=INHABITED_ID, at=look.at)
-    if not scope.namespaces:
+    if not view.scope.namespaces:
         return [
             witness.unknown(
                 SourceRef(source="incident", detail="namespaces"),
@@ -95,8 +85,8 @@ def judge_inhabited(
                 expected="at least one namespace",
             )
         ]
-    found = list(unread_lists(witness, look, scope, WORKLOAD_LISTS))
-    readable = [n for n in scope.namespaces if not _any_unread(look, n)]
+    found = list(unread_lists(witness, view, WORKLOAD_LISTS))
+    readable = [n for n in view.scope.namespaces if not _any_unread(look, n)]
     return [*found, *(_inhabited(witness, look, n) for n in readable)]
 
 

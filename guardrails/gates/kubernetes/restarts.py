@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from guardrails.core.evidence import Evidence
 from guardrails.core.ids import CheckId
-from guardrails.gates.checks import Check, Reference, Scope, Witness, unread_lists
+from guardrails.gates.checks import Check, Scope, View, Witness, unread_lists
 from guardrails.gates.kubernetes.objects import ContainerStatus, Pod
 from guardrails.gates.kubernetes.pods import LISTS, owner_ref, stands
 from guardrails.gates.kubernetes.topology import Owner, Territory, territory
@@ -20,23 +20,18 @@ Counts = dict[tuple[str, str], int]
 """Restarts by pod uid and container name, when this gate first saw them."""
 
 
-def judge_restarts(
-    reference: Reference,  # noqa: ARG001  # the contract of a check
-    history: Sequence[Snapshot],
-    now: datetime,  # noqa: ARG001  # the contract of a check
-    scope: Scope,
-) -> list[Evidence]:
+def judge_restarts(view: View) -> list[Evidence]:
     """Judge the restarts of all pods in scope, one piece of evidence per owner."""
-    look = history[-1]
+    look = view.look
     witness = Witness(check=ID, at=look.at)
-    found = list(unread_lists(witness, look, scope, LISTS))
-    for namespace in scope.namespaces:
+    found = list(unread_lists(witness, view, LISTS))
+    for namespace in view.scope.namespaces:
         land = territory(look, namespace)
-        before = _first_counts(history[:-1], namespace)
+        before = _first_counts(view.history[:-1], namespace)
         for owner, pods in land.by_owner.items():
             standing = [p for p in pods if stands(p)]
             if standing:
-                found.append(_judge_owner(witness, land, owner, standing, before, scope))
+                found.append(_judge_owner(witness, land, owner, standing, before, view.scope))
     return found
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from guardrails.core.evidence import Evidence
 from guardrails.core.ids import CheckId
-from guardrails.gates.checks import Check, Reference, Scope, Witness, refer, unread_lists
+from guardrails.gates.checks import Check, Reference, Scope, View, Witness, refer, unread_lists
 from guardrails.gates.kubernetes.objects import (
     DaemonSet,
     Deployment,
@@ -41,19 +41,14 @@ RECOVERY_SECONDS = 120.0
 slow start take about a minute."""
 
 
-def judge_rollouts(
-    reference: Reference,
-    history: Sequence[Snapshot],
-    now: datetime,  # noqa: ARG001  # the contract of a check
-    scope: Scope,
-) -> list[Evidence]:
+def judge_rollouts(view: View) -> list[Evidence]:
     """Judge every Deployment, StatefulSet and DaemonSet in scope."""
-    look = history[-1]
+    look = view.look
     witness = Witness(check=ID, at=look.at)
-    found = list(unread_lists(witness, look, scope, WORKLOAD_LISTS))
-    for namespace in scope.namespaces:
+    found = list(unread_lists(witness, view, WORKLOAD_LISTS))
+    for namespace in view.scope.namespaces:
         found.extend(
-            _judge(witness, workload, reference, history, scope)
+            _judge(witness, workload, view.reference, view.history, view.scope)
             for workload in territory(look, namespace).workloads
             if workload.metadata.deletion_timestamp is None
         )
