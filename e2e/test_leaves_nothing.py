@@ -48,7 +48,10 @@ def test_down_leaves_nothing() -> None:
 def test_interrupted_session_leaves_nothing(number: signal.Signals, tmp_path: Path) -> None:
     """A pytest session that is interrupted, ended or killed takes its cluster along."""
     path = tmp_path / "note.json"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    # A shell without job control makes what it puts into the background ignore SIGINT, and what
+    # that starts inherits it.
+    command = ["env", "--default-signal=INT"]
+    command += [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     with (
         (tmp_path / "log").open("wb") as log,
         subprocess.Popen(
