@@ -13,7 +13,6 @@ from guardrails.core.ids import CheckId
 from guardrails.core.incident import Workload as IncidentWorkload
 from guardrails.gates.checks import (
     Check,
-    Reference,
     Scope,
     View,
     Witness,
@@ -65,7 +64,7 @@ def judge_replicas(view: View) -> list[Evidence]:
         if _any_unread(look, namespace):
             # What is missing from a failed list is not gone.
             continue
-        found.extend(_judge_namespace(witness, look, view.reference, namespace, view.scope))
+        found.extend(_judge_namespace(witness, view, namespace))
     found.extend(_named_anywhere(witness, look, view.scope))
     return found
 
@@ -145,9 +144,8 @@ def _past(look: Snapshot | None, namespace: str, who: str) -> Past | None:
     return Past(who=who, look=look, land=territory(look, namespace), scaled=scaled)
 
 
-def _judge_namespace(
-    witness: Witness, look: Snapshot, reference: Reference, namespace: str, scope: Scope
-) -> Iterator[Evidence]:
+def _judge_namespace(witness: Witness, view: View, namespace: str) -> Iterator[Evidence]:
+    look, reference, scope = view.look, view.reference, view.scope
     healthy = _past(reference.snapshot, namespace, "the reference had it")
     start = _past(reference.start, namespace, "it was there when the run began")
     present = [w for w in territory(look, namespace).workloads if not is_deleted(w)]
