@@ -8,8 +8,9 @@ import yaml
 
 from guardrails.cli.sources import Opened
 from guardrails.gates.kubernetes.resources import RESOURCES, Resource
+from guardrails.gates.look import keys_of
 from guardrails.gates.registry import DEFAULT_CHECKS, lists_of
-from guardrails.gates.snapshot import ListKey, Read
+from guardrails.gates.snapshot import ListKey, Read, ReadStatus
 
 PROMETHEUS_MISSING = (
     "not given (--prometheus URL); without it no run ends resolved, unless the policy sets "
@@ -60,9 +61,7 @@ async def examine(opened: Opened, namespaces: Sequence[str]) -> list[Symptom]:
     if server.well:
         found += await asyncio.gather(*(_namespace(opened, name) for name in namespaces))
         kinds = lists_of(DEFAULT_CHECKS)
-        found += await asyncio.gather(
-            *(_list(opened, kind, namespace) for namespace in namespaces for kind in kinds)
-        )
+        found += await asyncio.gather(*(_list(opened, key) for key in keys_of(kinds, namespaces)))
     found += await _prometheus(opened)
     found += await _alertmanager(opened)
     return found
@@ -108,18 +107,22 @@ async def _namespace(opened: Opened, name: str) -> Symptom:
     return Symptom(what=what, well=True)
 
 
-async def _list(opened: Opened, kind: str, namespace: str) -> Symptom:
-    resource = RESOURCES[kind]
-    what = f"list {_name(resource)} in {namespace}"
+async def _list(opened: Opened, key: ListKey) -> Symptom:
+    resource = RESOURCES[key.kind]
+    what = f"list {_name(resource)}" + (f" in {key.namespace}" if key.namespace else "")
     (asked, allowed), found = await asyncio.gather(
-        opened.cluster.can_i("list", kind, namespace),
-        opened.cluster.list(ListKey(kind=kind, namespace=namespace)),
+        opened.cluster.can_i("list", key.kind, key.namespace), opened.cluster.list(key)
     )
+    if found.read.status is ReadStatus.NOT_SERVED:
+        return Symptom(what=what, well=True, optional=True, detail="not installed in this cluster")
     if found.read.ok:
         return Symptom(what=what, well=True, detail=f"{len(found.objects)} objects")
-    if asked.ok and not allowed:
-        return Symptom(what=what, well=False, detail="no right (RBAC) to list it", kind=kind)
-    return Symptom(what=what, well=False, detail=found.read.message)
+    if not asked.ok or allowed:
+        return Symptom(what=what, well=False, detail=found.read.message)
+    if resource.refusable:
+        detail = "no right (RBAC) to list it; what it would show goes unseen"
+        return Symptom(what=what, well=True, optional=True, detail=detail, kind=key.kind)
+    return Symptom(what=what, well=False, detail="no right (RBAC) to list it", kind=key.kind)
 
 
 async def _prometheus(opened: Opened) -> list[Symptom]:

@@ -24,7 +24,8 @@ from guardrails.core.evidence import (
 from guardrails.core.ids import CheckId
 from guardrails.core.incident import Incident, Workload
 from guardrails.gates.kubernetes.objects import KubeObject
-from guardrails.gates.snapshot import Read, ReadStatus, Snapshot
+from guardrails.gates.kubernetes.resources import RESOURCES, Resource
+from guardrails.gates.snapshot import ListKey, Read, ReadStatus, Snapshot
 
 SAID_LIMIT = 500
 """Characters of one observed or expected value: a kubelet's or server's words may be kilobytes,
@@ -44,6 +45,16 @@ class Reference:
     its start already holds the fault and is never put here."""
     start: Snapshot | None = None
     """The start of the run; tells only what is new since."""
+    partial: bool = False
+    """Made from revisions or manifests: it holds only the objects that it knows, and no status.
+    What else there was, or was not, cannot be told from it."""
+
+    def knows(self, kind: str, namespace: str) -> bool:
+        """Tell whether `snapshot` says which objects of a kind there were, and which not."""
+        if self.snapshot is None or self.partial:
+            return False
+        found = self.snapshot.list_of(kind, namespace)
+        return found is not None and found.read.ok
 
 
 NO_REFERENCE = Reference(info=ReferenceInfo(source=ReferenceSource.NONE))
@@ -65,6 +76,8 @@ class Scope:
     quiet_seconds: float = STATE_SECONDS_DEFAULT
     """How far back a restart still counts as unrest."""
     allow_no_alert_source: bool = False
+    ignored_lists: frozenset[str] = frozenset()
+    """Kinds that the policy leaves unread."""
 
     @property
     def namespaces(self) -> tuple[str, ...]:
@@ -215,17 +228,60 @@ def refer(item: KubeObject) -> ObjectRef:
 
 
 def unread_lists(witness: Witness, view: View, kinds: Sequence[str]) -> Iterator[Evidence]:
-    """Yield unknown evidence for every list that the check needs and the look does not hold."""
+    """Yield unknown evidence for every list that the check needs and the look does not hold.
+
+    What the policy leaves unread, and a refusal of what few grant and was not granted before, is
+    named and set aside.
+    """
+    asked: set[ListKey] = set()
     for namespace in view.scope.namespaces:
         for kind in kinds:
-            found = view.look.list_of(kind, namespace)
-            source = SourceRef(source="kubernetes", detail=f"list {kind} in {namespace}")
-            if found is None:
-                yield witness.unknown(
-                    source, observed="the list was not read", expected="a readable list"
-                )
-            elif not found.read.ok:
-                yield witness.unread(source, found.read)
+            resource = RESOURCES.get(kind)
+            whole = resource is not None and not resource.namespaced
+            key = ListKey(kind=kind, namespace="" if whole else namespace)
+            if key not in asked:
+                asked.add(key)
+                yield from _unread(witness, view, key, resource=resource)
+
+
+def _unread(
+    witness: Witness, view: View, key: ListKey, *, resource: Resource | None
+) -> Iterator[Evidence]:
+    source = SourceRef(source="kubernetes", detail=str(key))
+    if key.kind in view.scope.ignored_lists:
+        yield aside(witness.unknown(source, observed="left unread by gate.ignore_lists"))
+        return
+    found = view.look.list_of(key.kind, key.namespace)
+    if found is None:
+        yield witness.unknown(source, observed="the list was not read", expected="a readable list")
+    elif not found.read.ok:
+        evidence = witness.unread(source, found.read)
+        refused = found.read.status is ReadStatus.FORBIDDEN
+        granted = any(_was_read(past, key) for past in _pasts(view))
+        may_be = resource is not None and resource.refusable and refused and not granted
+        yield aside(evidence) if may_be else evidence
+    elif found.read.status is ReadStatus.NOT_SERVED:
+        served = any(_was_served(past, key) for past in _pasts(view))
+        if served or resource is None or not resource.optional:
+            yield witness.unknown(
+                source, observed="the cluster does not serve this kind", expected="a list"
+            )
+
+
+def _pasts(view: View) -> Iterator[Snapshot]:
+    for past in (view.reference.snapshot, view.reference.start):
+        if past is not None:
+            yield past
+
+
+def _was_read(past: Snapshot, key: ListKey) -> bool:
+    found = past.list_of(key.kind, key.namespace)
+    return found is not None and found.read.ok
+
+
+def _was_served(past: Snapshot, key: ListKey) -> bool:
+    found = past.list_of(key.kind, key.namespace)
+    return found is not None and found.read.status is ReadStatus.OK
 
 
 def aside(evidence: Evidence) -> Evidence:

@@ -19,7 +19,7 @@ from guardrails.gates.checks import Check, Scope
 from guardrails.gates.kubernetes.reader import ClusterReader
 from guardrails.gates.look import Sources, ask, take_look
 from guardrails.gates.reference import choose_reference, load_snapshots
-from guardrails.gates.registry import DEFAULT_CHECKS, lists_of
+from guardrails.gates.registry import DEFAULT_CHECKS, ignorable, lists_of
 from guardrails.gates.standing import standing_of
 from guardrails.gates.unrest import Unrest
 from guardrails.gates.vigil import Case, Vigil
@@ -43,6 +43,7 @@ class EvidenceGate:
 
     Raises:
         BaselineError: A baseline cannot be read.
+        PolicyError: The settings ignore a list that is needed, or none of ours.
     """
 
     def __init__(  # one keyword per seam
@@ -61,6 +62,7 @@ class EvidenceGate:
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._snapshots = load_snapshots(baselines)
         self._checks = tuple(checks)
+        self._ignored = ignorable(self._settings.ignore_lists)
 
     @property
     def name(self) -> str:
@@ -72,7 +74,7 @@ class EvidenceGate:
         start = await take_look(
             self._sources,
             namespaces=Scope(incident=incident).namespaces,
-            kinds=lists_of(self._checks),
+            kinds=lists_of(self._checks, ignored=self._ignored),
             queries=(),
             at=self._clock.now(),
         )

@@ -9,6 +9,7 @@ import msgspec
 
 from guardrails.gates.alerts.sources import AlertmanagerSource, PrometheusSource
 from guardrails.gates.kubernetes.reader import ClusterReader
+from guardrails.gates.kubernetes.resources import RESOURCES
 from guardrails.gates.kubernetes.topology import WORKLOAD_LISTS
 from guardrails.gates.snapshot import (
     AlertmanagerState,
@@ -52,7 +53,7 @@ async def take_look(
         queries: Instant queries for Prometheus.
         at: The time that the snapshot carries.
     """
-    keys = [ListKey(kind=kind, namespace=n) for n in dict.fromkeys(namespaces) for kind in kinds]
+    keys = keys_of(kinds, namespaces)
     async with asyncio.TaskGroup() as group:
         lists = [group.create_task(_list(sources.cluster, key)) for key in keys]
         prometheus = group.create_task(_prometheus(sources.prometheus, queries))
@@ -69,6 +70,22 @@ async def take_look(
         prometheus=prometheus.result(),
         alertmanager=alertmanager.result(),
     )
+
+
+def keys_of(kinds: Sequence[str], namespaces: Sequence[str]) -> tuple[ListKey, ...]:
+    """Return every list to read, once each: kinds without a namespace are one list."""
+    return tuple(
+        dict.fromkeys(
+            ListKey(kind=kind, namespace=namespace if _is_namespaced(kind) else "")
+            for namespace in namespaces
+            for kind in kinds
+        )
+    )
+
+
+def _is_namespaced(kind: str) -> bool:
+    resource = RESOURCES.get(kind)
+    return resource is None or resource.namespaced
 
 
 async def ask(sources: Sources, look: Snapshot, queries: Sequence[str]) -> Snapshot:

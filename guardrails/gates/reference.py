@@ -23,8 +23,9 @@ from guardrails.errors import BaselineError
 from guardrails.gates.alerts.sources import AlertmanagerSource, PrometheusSource
 from guardrails.gates.checks import NO_REFERENCE, Check, Reference, Scope, View
 from guardrails.gates.kubernetes.reader import ClusterReader
+from guardrails.gates.kubernetes.resources import RESOURCES
 from guardrails.gates.look import Sources, take_look
-from guardrails.gates.registry import DEFAULT_CHECKS, applicable, lists_of
+from guardrails.gates.registry import CORE_LISTS, DEFAULT_CHECKS, applicable, lists_of
 from guardrails.gates.snapshot import Snapshot, read_snapshot, write_snapshot
 
 SUFFIXES = (".json", ".json.gz")
@@ -157,10 +158,10 @@ def _judge(
     if firing is not None:
         return f"alert {firing} of the incident is active in it", 0
     evidence = evidence_of(snapshot, incident, checks)
-    unread = [e for e in evidence if e.state is EvidenceState.UNKNOWN]
+    unread = [e for e in evidence if e.counts and e.state is EvidenceState.UNKNOWN]
     if unread:
         return f"incomplete: {unread[0].observed}", 0
-    broken = [e for e in evidence if e.state is EvidenceState.VIOLATED]
+    broken = [e for e in evidence if e.counts and e.state is EvidenceState.VIOLATED]
     if not broken:
         return None, 0
     reason = f"not healthy: {broken[0].check} {_subject(broken[0])}: {broken[0].observed}"
@@ -177,8 +178,15 @@ def _judge(
 def evidence_of(
     snapshot: Snapshot, incident: Incident, checks: Sequence[Check] = DEFAULT_CHECKS
 ) -> list[Evidence]:
-    """Run the object checks over one snapshot, on its own."""
-    view = View(reference=NO_REFERENCE, history=(snapshot,), scope=Scope(incident=incident))
+    """Run the object checks over one snapshot, on its own.
+
+    A list that it does not hold (an older version recorded it, or its policy ignored the kind)
+    takes nothing from the others, unless everything rests on it.
+    """
+    asked = {found.key.kind for found in snapshot.lists}
+    unasked = frozenset(RESOURCES.keys() - asked - CORE_LISTS)
+    scope = Scope(incident=incident, ignored_lists=unasked)
+    view = View(reference=NO_REFERENCE, history=(snapshot,), scope=scope)
     chosen = applicable(
         checks, claim=ClaimKind.MITIGATED, has_prometheus=False, has_alertmanager=False
     )
@@ -222,5 +230,9 @@ async def record_baseline(  # one keyword per source
         sources, namespaces=namespaces, kinds=lists_of(DEFAULT_CHECKS), queries=(), at=at
     )
     write_snapshot(snapshot, path)
-    wrong = [e for e in evidence_of(snapshot, incident) if e.state is not EvidenceState.SATISFIED]
+    wrong = [
+        e
+        for e in evidence_of(snapshot, incident)
+        if e.counts and e.state is not EvidenceState.SATISFIED
+    ]
     return snapshot, wrong

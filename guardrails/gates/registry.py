@@ -1,10 +1,12 @@
 """The checks that a gate runs, as one tuple; adding a check is adding a line."""
 
+import difflib
 from collections.abc import Iterable
 
 from guardrails.core.claims import ClaimKind
 from guardrails.core.ids import CheckId
 from guardrails.core.incident import Incident
+from guardrails.errors import PolicyError
 from guardrails.gates.alerts.checks import (
     ALERT_CLEAR,
     ALERT_SOURCE,
@@ -20,8 +22,10 @@ from guardrails.gates.kubernetes.autoscalers import AUTOSCALER_ACTIVE
 from guardrails.gates.kubernetes.network import SERVICE_REACHES_PODS
 from guardrails.gates.kubernetes.pods import PODS_READY
 from guardrails.gates.kubernetes.replicas import REPLICAS_KEPT, SCOPE_INHABITED
+from guardrails.gates.kubernetes.resources import RESOURCES
 from guardrails.gates.kubernetes.restarts import RESTARTS_QUIET
 from guardrails.gates.kubernetes.rollout import ROLLOUT_COMPLETE
+from guardrails.gates.kubernetes.topology import WORKLOAD_LISTS
 
 DEFAULT_CHECKS: tuple[Check, ...] = (
     SCOPE_INHABITED,
@@ -74,10 +78,32 @@ def required_of(checks: Iterable[Check], incident: Incident) -> tuple[CheckId, .
     return tuple(check.id for check in checks if check.id in always)
 
 
-def lists_of(checks: Iterable[Check]) -> tuple[str, ...]:
-    """Return the kinds whose lists the checks read, once each.
+CORE_LISTS = frozenset((*WORKLOAD_LISTS, "ReplicaSet", "Pod", "Service", "EndpointSlice"))
+"""What every judgement rests on; no policy may leave these unread."""
+
+
+def lists_of(checks: Iterable[Check], *, ignored: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the kinds whose lists the checks read, once each, less those to ignore.
 
     These are also the `list` rights that a verifying identity needs in every namespace of the
     scope.
     """
-    return tuple(dict.fromkeys(kind for check in checks for kind in check.lists))
+    kinds = dict.fromkeys(kind for check in checks for kind in check.lists)
+    return tuple(kind for kind in kinds if kind not in set(ignored))
+
+
+def ignorable(kinds: Iterable[str]) -> frozenset[str]:
+    """Return the kinds that a policy leaves unread.
+
+    Raises:
+        PolicyError: There is no such kind, or nothing can be judged without it.
+    """
+    named = frozenset(kinds)
+    for kind in sorted(named):
+        if kind in CORE_LISTS:
+            raise PolicyError(f"gate.ignore_lists: nothing can be judged without {kind}")
+        if kind not in RESOURCES:
+            close = difflib.get_close_matches(kind, RESOURCES, n=1)
+            meant = f"; did you mean {close[0]}?" if close else ""
+            raise PolicyError(f"gate.ignore_lists: no kind {kind} is ever read{meant}")
+    return named

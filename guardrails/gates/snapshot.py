@@ -34,6 +34,8 @@ class ReadStatus(StrEnum):
     UNREACHABLE = "unreachable"
     GARBLED = "garbled"
     """The body is not what was asked for: truncated, not JSON, another kind, no data."""
+    NOT_SERVED = "not-served"
+    """The cluster does not know the kind, an extension that is not installed: there is none."""
 
 
 class Read(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -47,7 +49,7 @@ class Read(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def ok(self) -> bool:
         """Whether the values beside it may be believed."""
-        return self.status is ReadStatus.OK
+        return self.status in {ReadStatus.OK, ReadStatus.NOT_SERVED}
 
 
 class ListKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -180,10 +182,17 @@ class Snapshot(
         return {}
 
     def list_of(self, kind: str, namespace: str) -> ObjectList | None:
-        """Return the list of a kind in a namespace, or None when it was not asked for."""
-        return next(
-            (x for x in self.lists if x.key.kind == kind and x.key.namespace == namespace), None
-        )
+        """Return the list of a kind in a namespace, or None when it was not asked for.
+
+        Nodes and other kinds without a namespace are found under any.
+        """
+        found = self._by_key.get((kind, namespace))
+        return self._by_key.get((kind, "")) if found is None else found
+
+    @cached_property
+    def _by_key(self) -> dict[tuple[str, str], ObjectList]:
+        # The first of a key: a later one names a single object.
+        return {(x.key.kind, x.key.namespace): x for x in reversed(self.lists)}
 
     def objects(self, type_: type[T], namespace: str) -> tuple[T, ...]:
         """Return what a good list holds; nothing when the list failed or was not asked for."""

@@ -99,6 +99,7 @@ class Vigil:
             last_write_at=request.last_write_at,
             quiet_seconds=case.settings.stable_for,
             allow_no_alert_source=case.settings.allow_no_alert_source,
+            ignored_lists=frozenset(case.settings.ignore_lists),
         )
         alone = case.sources.prometheus is None and case.settings.allow_no_alert_source
         self.require = Tier.STATE if self.is_diagnosis or alone else case.settings.require
@@ -125,7 +126,7 @@ class Vigil:
         found = await take_look(
             case.sources,
             namespaces=self.scope.namespaces,
-            kinds=lists_of(self.checks),
+            kinds=lists_of(self.checks, ignored=self.scope.ignored_lists),
             queries=self._queries(),
             at=case.clock.now(),
         )

@@ -64,6 +64,10 @@ class GateSettings(Strict):
     unknown_grace: Seconds = 15.0
     """How long evidence that may come back (a timeout, a 5xx) is asked for again before the
     verdict is `unknown`. A 403 is never waited for."""
+    ignore_lists: tuple[str, ...] = ()
+    """Kinds that are not read, such as `Node` where the guard has rights in its namespaces only.
+    Each is named in every report. What the gate judges by (workloads, pods, Services) cannot be
+    left out."""
     allow_no_alert_source: StrictBool = False
     """Whether a run without Prometheus may end `resolved`, at tier `state` at most."""
 

@@ -11,7 +11,8 @@ import pytest
 from guardrails.core.evidence import Evidence, ReferenceInfo, ReferenceSource
 from guardrails.core.incident import AlertMatcher, Incident
 from guardrails.gates.checks import Check, Reference, Scope, View
-from guardrails.gates.kubernetes.resources import RESOURCES, slim
+from guardrails.gates.kubernetes.reduction import slim
+from guardrails.gates.kubernetes.resources import RESOURCES
 from guardrails.gates.registry import DEFAULT_CHECKS, lists_of
 from guardrails.gates.snapshot import (
     AlertingRule,
@@ -218,7 +219,7 @@ class World:
 
     def listed(self, kind: str, items: Sequence[Any], read: Read) -> ObjectList:
         """Decode one list as the reader does."""
-        key = ListKey(kind=kind, namespace=self.NS)
+        key = ListKey(kind=kind, namespace=self.NS if RESOURCES[kind].namespaced else "")
         if not read.ok:
             return ObjectList(key=key, read=read)
         type_ = RESOURCES[kind].type

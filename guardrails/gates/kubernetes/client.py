@@ -6,14 +6,17 @@ can look empty.
 """
 
 import asyncio
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 import msgspec
 from kubernetes import client as kubernetes_client
 
 from guardrails.gates.kubernetes.objects import KubeObject, Namespace
-from guardrails.gates.kubernetes.resources import RESOURCES, Resource, slim
+from guardrails.gates.kubernetes.reduction import slim_all
+from guardrails.gates.kubernetes.resources import RESOURCES, Resource
 from guardrails.gates.kubernetes.transport import Failed, Request, Transport
 from guardrails.gates.snapshot import ListKey, ObjectList, Read, ReadStatus
 
@@ -22,6 +25,11 @@ PAGE = 500
 
 _KUBE_SYSTEM = Request(path="/api/v1/namespaces/kube-system", what="get Namespace")
 _VERSION = Request(path="/version", what="get the server version")
+_GROUPS = Request(path="/apis", what="list the API groups")
+
+GROUPS_SECONDS = 30.0
+"""How long it is believed which API groups a cluster serves: extensions come and go with their
+operators, not with incidents, and a look every few seconds need not ask each time."""
 
 
 class _ListMeta(msgspec.Struct, frozen=True, rename="camel"):
@@ -34,6 +42,14 @@ class _Envelope(msgspec.Struct, frozen=True):
     metadata: _ListMeta = _ListMeta()
     items: list[msgspec.Raw] | msgspec.UnsetType | None = msgspec.UNSET
     """Null is an empty list; absent is not a list."""
+
+
+class _Group(msgspec.Struct, frozen=True):
+    name: str
+
+
+class _Groups(msgspec.Struct, frozen=True):
+    groups: tuple[_Group, ...]
 
 
 class _Access(msgspec.Struct, frozen=True):
@@ -61,6 +77,12 @@ class KubernetesReader:
     ) -> None:
         self._transport = Transport(configuration, timeout_seconds=timeout_seconds)
         self._timeout = timeout_seconds
+        self._groups: frozenset[str] = frozenset()
+        self._groups_until = 0.0
+        # A reader outlives event loops, a lock does not.
+        self._asking: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
+            WeakKeyDictionary()
+        )
         self.namespace = namespace
         """Namespace of the context, for callers that name none."""
         self.server = _origin(configuration.host)
@@ -110,8 +132,12 @@ class KubernetesReader:
             unknown = Read(status=ReadStatus.ERROR, message=f"no list of kind {key.kind} is known")
             return ObjectList(key=key, read=unknown)
         try:
+            if resource.optional and not await self._serves(resource.group):
+                return ObjectList(key=key, read=_not_served(resource))
             version, items = await self._whole(resource, key)
         except Failed as failed:
+            if resource.optional and failed.absent:
+                return ObjectList(key=key, read=_not_served(resource))
             return ObjectList(key=key, read=failed.read)
         return ObjectList(key=key, resource_version=version, objects=items)
 
@@ -162,6 +188,24 @@ class KubernetesReader:
         except msgspec.DecodeError as error:
             return Read(status=ReadStatus.GARBLED, message=f"{path}: {error}"), False
 
+    async def _serves(self, group: str) -> bool:
+        """Tell whether the cluster knows an API group; asked once for many lists.
+
+        Raises:
+            Failed: The cluster does not say.
+        """
+        lock = self._asking.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+        async with lock:
+            if time.monotonic() >= self._groups_until:
+                body = await self._transport.send(_GROUPS)
+                try:
+                    found = msgspec.json.decode(body, type=_Groups)
+                except msgspec.DecodeError as error:
+                    raise Failed(_garbled(f"GET /apis: {error}")) from error
+                self._groups = frozenset(g.name for g in found.groups)
+                self._groups_until = time.monotonic() + GROUPS_SECONDS
+            return group in self._groups
+
     async def _whole(self, resource: Resource, key: ListKey) -> tuple[str, tuple[KubeObject, ...]]:
         try:
             async with asyncio.timeout(self._timeout):
@@ -190,7 +234,7 @@ class KubernetesReader:
             meta, page = _decode(resource, key, await self._transport.send(request))
             items.extend(page)
             if not meta.next_page:
-                return meta.resource_version, tuple(items)
+                return meta.resource_version, tuple(slim_all(items))
             token = meta.next_page
 
 
@@ -209,6 +253,13 @@ def _decode(resource: Resource, key: ListKey, body: bytes) -> tuple[_ListMeta, l
             raise msgspec.ValidationError("a list without items")
         items = [msgspec.json.decode(raw, type=resource.type) for raw in envelope.items or ()]
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        garbled = Read(status=ReadStatus.GARBLED, message=f"{key}: {error}", temporary=True)
-        raise Failed(garbled) from error
-    return envelope.metadata, [slim(item) for item in items]
+        raise Failed(_garbled(f"{key}: {error}")) from error
+    return envelope.metadata, items
+
+
+def _garbled(message: str) -> Read:
+    return Read(status=ReadStatus.GARBLED, message=message, temporary=True)
+
+
+def _not_served(resource: Resource) -> Read:
+    return Read(status=ReadStatus.NOT_SERVED, message=f"no API group {resource.group}")

@@ -20,6 +20,7 @@ from guardrails.gates.checks import (
     refer,
     unread_lists,
 )
+from guardrails.gates.kubernetes.applied import applied_replicas
 from guardrails.gates.kubernetes.objects import (
     DaemonSet,
     Deployment,
@@ -29,7 +30,6 @@ from guardrails.gates.kubernetes.objects import (
     Workload,
 )
 from guardrails.gates.kubernetes.replacement import replacement_of
-from guardrails.gates.kubernetes.resources import applied_replicas
 from guardrails.gates.kubernetes.topology import (
     WORKLOAD_LISTS,
     Territory,

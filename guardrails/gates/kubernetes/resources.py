@@ -1,6 +1,6 @@
 """Where each kind lives in the Kubernetes API, and how its list is decoded.
 
-One row per kind: adding a kind is a struct in `objects.py` and a row here. No client is imported
+One row per kind: adding a kind is a struct in `objects/` and a row here. No client is imported
 here; the table serves the reader, `doctor` and the RBAC documentation alike.
 """
 
@@ -8,21 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-import msgspec
-
-from guardrails.gates.kubernetes.objects import (
-    Annotations,
-    DaemonSet,
-    Deployment,
-    EndpointSlice,
-    HorizontalPodAutoscaler,
-    KubeObject,
-    Namespace,
-    Pod,
-    ReplicaSet,
-    Service,
-    StatefulSet,
-)
+from guardrails.gates.kubernetes import objects
+from guardrails.gates.kubernetes.objects import KubeObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +23,12 @@ class Resource:
     plural: str
     type: type[KubeObject]
     namespaced: bool = True
+    optional: bool = False
+    """The cluster may not know the kind: an extension, installed or not. That it is not served is
+    an answer, and no failure."""
+    refusable: bool = False
+    """Not everybody grants reading it. A refusal is named and held against nobody, unless the
+    reference could read it."""
 
     def path(self, namespace: str) -> str:
         """Return the URL path of the list in `namespace` (empty: the whole cluster)."""
@@ -44,73 +37,48 @@ class Resource:
         return f"{root}{scope}/{self.plural}"
 
 
+def _row(path: str, type_: type[KubeObject], **more: bool) -> Resource:
+    """Read `group/version/plural`, the group left out where there is none."""
+    *group, version, plural = path.split("/")
+    return Resource(
+        kind=type_.__name__,
+        group="/".join(group),
+        version=version,
+        plural=plural,
+        type=type_,
+        namespaced=more.get("namespaced", True),
+        optional=more.get("optional", False),
+        refusable=more.get("refusable", False),
+    )
+
+
 _ROWS = (
-    Resource(kind="Deployment", group="apps", version="v1", plural="deployments", type=Deployment),
-    Resource(
-        kind="StatefulSet", group="apps", version="v1", plural="statefulsets", type=StatefulSet
-    ),
-    Resource(kind="DaemonSet", group="apps", version="v1", plural="daemonsets", type=DaemonSet),
-    Resource(kind="ReplicaSet", group="apps", version="v1", plural="replicasets", type=ReplicaSet),
-    Resource(kind="Pod", group="", version="v1", plural="pods", type=Pod),
-    Resource(kind="Service", group="", version="v1", plural="services", type=Service),
-    Resource(
-        kind="EndpointSlice",
-        group="discovery.k8s.io",
-        version="v1",
-        plural="endpointslices",
-        type=EndpointSlice,
-    ),
-    Resource(
-        kind="HorizontalPodAutoscaler",
-        group="autoscaling",
-        version="v2",
-        plural="horizontalpodautoscalers",
-        type=HorizontalPodAutoscaler,
-    ),
-    Resource(
-        kind="Namespace",
-        group="",
-        version="v1",
-        plural="namespaces",
-        type=Namespace,
-        namespaced=False,
-    ),
-)
+    _row("apps/v1/deployments", objects.Deployment),
+    _row("apps/v1/statefulsets", objects.StatefulSet),
+    _row("apps/v1/daemonsets", objects.DaemonSet),
+    _row("apps/v1/replicasets", objects.ReplicaSet),
+    _row("apps/v1/controllerrevisions", objects.ControllerRevision, refusable=True),
+    _row("v1/pods", objects.Pod),
+    _row("batch/v1/jobs", objects.Job),
+    _row("batch/v1/cronjobs", objects.CronJob),
+    _row("v1/services", objects.Service),
+    _row("discovery.k8s.io/v1/endpointslices", objects.EndpointSlice),
+    _row("networking.k8s.io/v1/ingresses", objects.Ingress),
+    _row("networking.k8s.io/v1/ingressclasses", objects.IngressClass, namespaced=False,
+         refusable=True),
+    _row("networking.k8s.io/v1/networkpolicies", objects.NetworkPolicy),
+    _row("autoscaling/v2/horizontalpodautoscalers", objects.HorizontalPodAutoscaler),
+    _row("policy/v1/poddisruptionbudgets", objects.PodDisruptionBudget),
+    _row("v1/resourcequotas", objects.ResourceQuota),
+    _row("v1/limitranges", objects.LimitRange),
+    _row("v1/persistentvolumeclaims", objects.PersistentVolumeClaim),
+    _row("v1/nodes", objects.Node, namespaced=False),
+    _row("v1/namespaces", objects.Namespace, namespaced=False),
+    _row("v1/configmaps", objects.ConfigMap, refusable=True),
+    _row("v1/serviceaccounts", objects.ServiceAccount, refusable=True),
+    _row("rbac.authorization.k8s.io/v1/roles", objects.Role, refusable=True),
+    _row("rbac.authorization.k8s.io/v1/rolebindings", objects.RoleBinding, refusable=True),
+)  # fmt: skip
 
 RESOURCES: Mapping[str, Resource] = MappingProxyType({row.kind: row for row in _ROWS})
 """Every kind that a check may read, by kind."""
-
-
-class _AppliedSpec(msgspec.Struct, frozen=True, omit_defaults=True):
-    replicas: int | None = None
-
-
-class _Applied(msgspec.Struct, frozen=True, omit_defaults=True):
-    spec: _AppliedSpec = _AppliedSpec()
-
-
-def applied_replicas(item: KubeObject) -> int | None:
-    """Return the replicas that were last applied by `kubectl apply`, if the object says."""
-    notes = item.metadata.annotations
-    if notes is None or not notes.last_applied:
-        return None
-    try:
-        return msgspec.json.decode(notes.last_applied, type=_Applied).spec.replicas
-    except msgspec.DecodeError:
-        # Written by people and tools; a broken annotation says nothing, as an absent one.
-        return None
-
-
-def slim(item: KubeObject) -> KubeObject:
-    """Keep of the last-applied annotation only what checks read.
-
-    It repeats the whole manifest, literal environment values included, and snapshots are stored.
-    """
-    notes = item.metadata.annotations
-    if notes is None or not notes.last_applied:
-        return item
-    kept = msgspec.json.encode(_Applied(_AppliedSpec(applied_replicas(item)))).decode()
-    metadata = msgspec.structs.replace(
-        item.metadata, annotations=Annotations(revision=notes.revision, last_applied=kept)
-    )
-    return msgspec.structs.replace(item, metadata=metadata)

@@ -29,7 +29,7 @@ MESSAGE_LIMIT = 300
 """Characters of a server's own words that are kept."""
 
 _TEMPORARY = frozenset({408, 410, 425, 429, 500, 502, 503, 504})
-_UNAUTHORIZED, _FORBIDDEN, _GONE = 401, 403, 410
+_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _GONE = 401, 403, 404, 410
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +50,13 @@ class Request:
 class Failed(Exception):  # noqa: N818  # control flow between transport and reader
     """A request that gave no usable answer."""
 
-    def __init__(self, read: Read, *, gone: bool = False) -> None:
+    def __init__(self, read: Read, *, code: int = 0) -> None:
         super().__init__(read.message)
         self.read = read
-        self.gone = gone
-        """A continue token has expired (410)."""
+        self.gone = code == _GONE
+        """A continue token has expired."""
+        self.absent = code == _NOT_FOUND
+        """There is no such path."""
 
 
 class _Call:
@@ -199,7 +201,7 @@ def _judge(request: Request, code: int, kind: str, data: bytes) -> bytes:
         raise Failed(Read(status=ReadStatus.FORBIDDEN, message=message))
     message = f"{what}: {code} {said}".strip()
     read = Read(status=ReadStatus.ERROR, message=message, temporary=code in _TEMPORARY)
-    raise Failed(read, gone=code == _GONE)
+    raise Failed(read, code=code)
 
 
 def _status_message(data: bytes) -> str:

@@ -22,7 +22,7 @@ KINDS = lists_of(c for c in DEFAULT_CHECKS if ClaimKind.MITIGATED in c.claims)
 FAILURES = [
     Read(status=status, message="said so", temporary=temporary)
     for status in ReadStatus
-    if status is not ReadStatus.OK
+    if not Read(status=status).ok
     for temporary in (True, False)
 ]
 

@@ -1,0 +1,123 @@
+"""Kubernetes objects, cut down to the fields that checks look at; one file per kind family.
+
+Decoded straight from the API server's bytes. Every field has a default and every list may be
+null, because real servers send `endpoints: null`, `ports: null` and `status: {}` in exactly the
+states that matter; fields that are not named are skipped.
+"""
+
+from guardrails.gates.kubernetes.objects.batch import CronJob, Job
+from guardrails.gates.kubernetes.objects.capacity import (
+    HorizontalPodAutoscaler,
+    LimitRange,
+    Namespace,
+    Node,
+    PersistentVolumeClaim,
+    PodDisruptionBudget,
+    ResourceQuota,
+)
+from guardrails.gates.kubernetes.objects.config import ConfigMap, Role, RoleBinding, ServiceAccount
+from guardrails.gates.kubernetes.objects.meta import (
+    LAST_APPLIED,
+    REVISION,
+    SERVICE_NAME,
+    Annotations,
+    Condition,
+    LabelSelector,
+    Metadata,
+    OwnerReference,
+)
+from guardrails.gates.kubernetes.objects.network import (
+    Endpoint,
+    EndpointSlice,
+    Ingress,
+    IngressClass,
+    NetworkPolicy,
+    Service,
+    ServicePort,
+)
+from guardrails.gates.kubernetes.objects.pods import Container, ContainerStatus, Pod
+from guardrails.gates.kubernetes.objects.templates import (
+    ContainerPort,
+    PodTemplate,
+    TemplateContainer,
+)
+from guardrails.gates.kubernetes.objects.workloads import (
+    ControllerRevision,
+    DaemonSet,
+    Deployment,
+    ReplicaSet,
+    StatefulSet,
+    Workload,
+)
+
+KubeObject = (
+    Deployment
+    | StatefulSet
+    | DaemonSet
+    | ReplicaSet
+    | ControllerRevision
+    | Pod
+    | Job
+    | CronJob
+    | Service
+    | EndpointSlice
+    | Ingress
+    | IngressClass
+    | NetworkPolicy
+    | HorizontalPodAutoscaler
+    | PodDisruptionBudget
+    | ResourceQuota
+    | LimitRange
+    | PersistentVolumeClaim
+    | Node
+    | Namespace
+    | ConfigMap
+    | ServiceAccount
+    | Role
+    | RoleBinding
+)
+"""Everything that a list may hold."""
+
+__all__ = [
+    "LAST_APPLIED",
+    "REVISION",
+    "SERVICE_NAME",
+    "Annotations",
+    "Condition",
+    "ConfigMap",
+    "Container",
+    "ContainerPort",
+    "ContainerStatus",
+    "ControllerRevision",
+    "CronJob",
+    "DaemonSet",
+    "Deployment",
+    "Endpoint",
+    "EndpointSlice",
+    "HorizontalPodAutoscaler",
+    "Ingress",
+    "IngressClass",
+    "Job",
+    "KubeObject",
+    "LabelSelector",
+    "LimitRange",
+    "Metadata",
+    "Namespace",
+    "NetworkPolicy",
+    "Node",
+    "OwnerReference",
+    "PersistentVolumeClaim",
+    "Pod",
+    "PodDisruptionBudget",
+    "PodTemplate",
+    "ReplicaSet",
+    "ResourceQuota",
+    "Role",
+    "RoleBinding",
+    "Service",
+    "ServiceAccount",
+    "ServicePort",
+    "StatefulSet",
+    "TemplateContainer",
+    "Workload",
+]
