@@ -9,7 +9,7 @@ SCENARIO ?=
 E2E_PROVIDER ?= processes
 PYTEST_ARGS ?=
 
-.PHONY: run test e2e check lock format clean bench-overhead demo-picture help
+.PHONY: run test e2e check lock format clean bench-overhead bench-scale demo-picture help
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -35,6 +35,9 @@ format: $(VENV)/.ready ## Rewrite the code in the house format
 
 bench-overhead: $(VENV)/.ready ## Cost of the guard per turn and per event
 	$(BIN)/python -m benchmarks.overhead
+
+bench-scale: $(VENV)/.ready ## Time and memory of a look at 5,000 pods
+	$(BIN)/python -m benchmarks.scale
 
 demo-picture: $(VENV)/.ready ## Draw docs/images/demo.svg from a run of the demo
 	$(BIN)/python docs/images/draw_demo.py

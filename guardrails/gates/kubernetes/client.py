@@ -7,15 +7,16 @@ can look empty.
 
 import asyncio
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import msgspec
 from kubernetes import client as kubernetes_client
 
 from guardrails.gates.kubernetes.objects import KubeObject, Namespace
-from guardrails.gates.kubernetes.reduction import slim_all
+from guardrails.gates.kubernetes.reduction import slim, without_old_templates
 from guardrails.gates.kubernetes.resources import RESOURCES, Resource
 from guardrails.gates.kubernetes.transport import Failed, Request, Transport
 from guardrails.gates.snapshot import ListKey, ObjectList, Read, ReadStatus
@@ -42,6 +43,17 @@ class _Envelope(msgspec.Struct, frozen=True):
     metadata: _ListMeta = _ListMeta()
     items: list[msgspec.Raw] | msgspec.UnsetType | None = msgspec.UNSET
     """Null is an empty list; absent is not a list."""
+
+
+class _Identity(msgspec.Struct, frozen=True, rename="camel", gc=False):
+    uid: str = ""
+    resource_version: str = ""
+
+
+class _Head(msgspec.Struct, frozen=True, gc=False):
+    """What tells whether an object is the one that was read before."""
+
+    metadata: _Identity = _Identity()
 
 
 class _Group(msgspec.Struct, frozen=True):
@@ -77,6 +89,8 @@ class KubernetesReader:
     ) -> None:
         self._transport = Transport(configuration, timeout_seconds=timeout_seconds)
         self._timeout = timeout_seconds
+        # Looks share what did not change between them: five looks at 5,000 pods would hold 100 MB.
+        self._seen: WeakValueDictionary[str, KubeObject] = WeakValueDictionary()
         self._groups: frozenset[str] = frozenset()
         self._groups_until = 0.0
         # A reader outlives event loops, a lock does not.
@@ -231,30 +245,51 @@ class KubernetesReader:
                 query["continue"] = token
             path = resource.path(key.namespace)
             request = Request(path=path, what=str(key), query=query, resource=resource)
-            meta, page = _decode(resource, key, await self._transport.send(request))
+            meta, page = self._decode(resource, key, await self._transport.send(request))
             items.extend(page)
             if not meta.next_page:
-                return meta.resource_version, tuple(slim_all(items))
+                return meta.resource_version, self._kept(items)
             token = meta.next_page
+
+    def _decode(
+        self, resource: Resource, key: ListKey, body: bytes
+    ) -> tuple[_ListMeta, Sequence[KubeObject]]:
+        try:
+            envelope = msgspec.json.decode(body, type=_Envelope)
+            if envelope.kind != f"{resource.kind}List":
+                raise msgspec.ValidationError(f"kind {envelope.kind}, expected {resource.kind}List")
+            if envelope.items is msgspec.UNSET:
+                raise msgspec.ValidationError("a list without items")
+            items = [self._object(resource, raw) for raw in envelope.items or ()]
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise Failed(_garbled(f"{key}: {error}")) from error
+        return envelope.metadata, items
+
+    def _object(self, resource: Resource, raw: msgspec.Raw) -> KubeObject:
+        """Decode an object, or return the one read before: a version of a uid never changes."""
+        head = _heads.decode(raw).metadata
+        known = self._seen.get(head.uid)
+        if (
+            known is not None
+            and known.metadata.resource_version == head.resource_version
+            and isinstance(known, resource.type)
+        ):
+            return known
+        return slim(msgspec.json.decode(raw, type=resource.type))
+
+    def _kept(self, items: Sequence[KubeObject]) -> tuple[KubeObject, ...]:
+        kept = tuple(without_old_templates(items))
+        self._seen.update({x.metadata.uid: x for x in kept if x.metadata.uid})
+        return kept
+
+
+_heads = msgspec.json.Decoder(_Head)
 
 
 def _origin(url: str) -> str:
     parts = urlsplit(url)
     port = f":{parts.port}" if parts.port else ""
     return f"{parts.scheme}://{parts.hostname}{port}"
-
-
-def _decode(resource: Resource, key: ListKey, body: bytes) -> tuple[_ListMeta, list[KubeObject]]:
-    try:
-        envelope = msgspec.json.decode(body, type=_Envelope)
-        if envelope.kind != f"{resource.kind}List":
-            raise msgspec.ValidationError(f"kind {envelope.kind}, expected {resource.kind}List")
-        if envelope.items is msgspec.UNSET:
-            raise msgspec.ValidationError("a list without items")
-        items = [msgspec.json.decode(raw, type=resource.type) for raw in envelope.items or ()]
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Failed(_garbled(f"{key}: {error}")) from error
-    return envelope.metadata, items
 
 
 def _garbled(message: str) -> Read:

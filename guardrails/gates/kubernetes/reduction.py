@@ -8,7 +8,7 @@ digest stays, which tells that it changed, and the addresses in it, which tell w
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -210,15 +210,16 @@ def slim(item: KubeObject) -> KubeObject:
     return msgspec.structs.replace(reduced_item, metadata=metadata)
 
 
-def slim_all(items: Iterable[KubeObject]) -> list[KubeObject]:
-    """Return a whole list as it may be kept: old revisions of ReplicaSets lose their template."""
-    slimmed = [slim(item) for item in items]
+def without_old_templates(items: Sequence[KubeObject]) -> list[KubeObject]:
+    """Return a whole list in which ReplicaSets of old revisions have no template any more."""
     revisions: defaultdict[str, list[int]] = defaultdict(list)
-    for item in slimmed:
+    for item in items:
         if isinstance(item, ReplicaSet):
             revisions[_owner(item)].append(_revision(item))
+    if not revisions:
+        return list(items)
     newest = {owner: set(sorted(all_)[-REVISIONS_KEPT:]) for owner, all_ in revisions.items()}
-    return [_without_old_template(item, newest) for item in slimmed]
+    return [_without_old_template(item, newest) for item in items]
 
 
 def _owner(item: ReplicaSet) -> str:

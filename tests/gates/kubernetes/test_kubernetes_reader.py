@@ -1,5 +1,7 @@
 """The reader against a served API: what it decodes, and every way it can fail."""
 
+import gc
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -191,3 +193,28 @@ async def test_an_unknown_kind_is_an_error(reader: KubernetesReader) -> None:
     """A check that asks for what no table knows gets no evidence."""
     found = await reader.list(ListKey(kind="Gateway", namespace="shop"))
     assert found.read.status is ReadStatus.ERROR
+
+
+async def test_looks_share_what_did_not_change(
+    cluster: SimCluster, reader: KubernetesReader
+) -> None:
+    """An object of the same version is the same value, so that looks cost memory once."""
+    before = {x.metadata.name: x for x in (await reader.list(PODS)).objects}
+    (touched, *rest) = before
+    pod = cluster.get("Pod", touched, namespace="shop")
+    cluster.apply({**pod, "metadata": {**pod["metadata"], "labels": {"changed": "yes"}}})
+
+    after = {x.metadata.name: x for x in (await reader.list(PODS)).objects}
+
+    assert after[touched] is not before[touched]
+    assert (after[touched].metadata.labels or {}).get("changed") == "yes"
+    assert all(after[name] is before[name] for name in rest)
+
+
+async def test_what_nobody_holds_is_forgotten(reader: KubernetesReader) -> None:
+    """The reader remembers objects only for as long as some look does."""
+    found = await reader.list(PODS)
+    alive = weakref.ref(found.objects[0])
+    del found
+    gc.collect()
+    assert alive() is None

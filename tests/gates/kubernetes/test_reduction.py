@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guardrails.gates.kubernetes.objects import ConfigMap, Deployment, ReplicaSet
-from guardrails.gates.kubernetes.reduction import addresses, digest, reduced, slim, slim_all
+from guardrails.gates.kubernetes.reduction import (
+    addresses,
+    digest,
+    reduced,
+    slim,
+    without_old_templates,
+)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +119,7 @@ def test_old_revisions_lose_their_templates(world: Any) -> None:
     decoded = [msgspec.json.decode(msgspec.json.encode(x), type=ReplicaSet) for x in raw]
     kept = [
         item.metadata.name
-        for item in slim_all(decoded)
+        for item in without_old_templates(decoded)
         if isinstance(item, ReplicaSet) and item.spec.template.spec.containers
     ]
     assert kept == ["web-1", "web-4", "web-5", "web-6"]

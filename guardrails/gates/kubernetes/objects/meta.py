@@ -137,7 +137,13 @@ class TypedName(Part, frozen=True, kw_only=True, gc=False):
 
 
 class KubeObjectBase(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel", tag_field="kind"
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    rename="camel",
+    tag_field="kind",
+    weakref=True,
 ):
     """What all kinds share; the tag is the kind, so stored lists decode without a table."""
 
