@@ -4,6 +4,7 @@ It fails at once, passes only what stayed good long enough, asks again for what 
 and gives up waiting when its time is spent. All judging is in pure functions elsewhere.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from guardrails.gates.base import GateRequest, OnProgress
 from guardrails.gates.checks import Check, Scope
 from guardrails.gates.kubernetes.reader import ClusterReader
 from guardrails.gates.look import Sources, ask, take_look
-from guardrails.gates.reference import choose_reference, load_snapshots
+from guardrails.gates.reference import Baselines, choose_among
 from guardrails.gates.registry import DEFAULT_CHECKS, ignorable, lists_of
 from guardrails.gates.standing import standing_of
 from guardrails.gates.unrest import Unrest
@@ -60,7 +61,7 @@ class EvidenceGate:
         self._sources = Sources(cluster=reader, prometheus=prometheus, alertmanager=alertmanager)
         self._settings = settings if settings is not None else GateSettings()
         self._clock: Clock = clock if clock is not None else SystemClock()
-        self._snapshots = load_snapshots(baselines)
+        self._baselines = Baselines(baselines)
         self._checks = tuple(checks)
         self._ignored = ignorable(self._settings.ignore_lists)
 
@@ -78,7 +79,14 @@ class EvidenceGate:
             queries=(),
             at=self._clock.now(),
         )
-        reference = choose_reference(self._snapshots, incident, start=start, checks=self._checks)
+        # Snapshots of thousands of objects take a while to read and to judge.
+        reference = await asyncio.to_thread(
+            choose_among,
+            self._baselines.candidates(),
+            incident,
+            start=start,
+            checks=self._checks,
+        )
         # Which metrics matter is known only by the rules that the look brought.
         queries = input_queries(incident, known_rules(reference, start))
         start = await ask(self._sources, start, queries)

@@ -5,6 +5,7 @@ judges as the live one did. A list that failed keeps its status: it is never an 
 """
 
 import gzip
+import os
 import zlib
 from datetime import datetime
 from enum import StrEnum
@@ -240,7 +241,12 @@ def write_snapshot(snapshot: Snapshot, path: Path) -> None:
     half = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        half.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+        with half.open("wb") as file:
+            # No time of its own in it: the same snapshot is the same file.
+            file.write(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
+            file.flush()
+            # Else a machine that loses power may keep the name and lose what it names.
+            os.fsync(file.fileno())
         half.replace(path)
     except OSError as error:
         raise BaselineError(f"{path}: cannot write the baseline: {error.strerror}") from error

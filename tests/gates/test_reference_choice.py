@@ -44,7 +44,7 @@ def test_the_newest_healthy_one_is_chosen(world: Any) -> None:
 def test_one_that_holds_the_fault_is_passed_over(world: Any) -> None:
     """Alerts fire late, so the newest snapshot before one may show the fault already."""
     snapshots = [
-        ("sick.json", minutes(world, sick(world), 8)),
+        ("sick.json", minutes(world, sick(world), 25)),
         ("well.json", minutes(world, world.app(), 60)),
     ]
     found = choose_reference(snapshots, began(world))
