@@ -1,20 +1,11 @@
 """`guarded-agent baseline`: records what healthy looks like, for runs to be judged against."""
 
-import contextlib
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from guardrails.cli import options
-from guardrails.cli.exits import ExitCode
-from guardrails.errors import UsageError
-
-LIST_SECONDS = 10.0
-"""Limit of one list or query, as the policy's default."""
-
-SHOWN = 10
-"""Unwell things that are listed by name."""
 
 app = typer.Typer(help="Record what healthy looks like.", rich_markup_mode=None)
 
@@ -28,14 +19,40 @@ def root() -> None:
 def record(
     *,
     file: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "-o",
             "--output",
             help="Snapshot file to write; compressed when it ends in .gz.",
             metavar="FILE",
         ),
-    ],
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--dir",
+            help="Folder to write into; files are named by time, and old ones go.",
+            metavar="FOLDER",
+        ),
+    ] = None,
+    every: Annotated[
+        str | None,
+        typer.Option(
+            "--every",
+            help="With --dir: look again and again, such as every 5m, until a signal.",
+            metavar="DURATION",
+        ),
+    ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--keep",
+            help="With --dir: how much stays. Every one up to an age (all=6h), then one an hour "
+            "(hourly=2d), then one a day (daily=14d), and never more than size=256MiB; repeatable.",
+            metavar="KEY=VALUE",
+            show_default=False,
+        ),
+    ] = None,
     namespace: options.Namespaces = None,
     kubeconfig: options.Kubeconfig = None,
     context: options.Context = None,
@@ -45,52 +62,28 @@ def record(
 ) -> None:
     """Snapshot namespaces (and alerts) while they are well.
 
-    Exits 7 when a list could not be read: the file is written, but no run will use it.
+    Exits 7 when a list could not be read: a file given by -o is written, but no run will use it;
+    a folder keeps what it has.
     """
     del debug
     # The clients take half a second to import; `--help` must not.
-    import asyncio  # noqa: PLC0415
+    from guardrails.cli.recording import RecordRequest  # noqa: PLC0415
+    from guardrails.cli.recording import record as record_now  # noqa: PLC0415
+    from guardrails.cli.sources import SourceOptions  # noqa: PLC0415
 
-    from guardrails.cli.files import check_writable  # noqa: PLC0415
-    from guardrails.cli.sources import SourceOptions, open_sources, preflight  # noqa: PLC0415
-    from guardrails.cli.wording import describe_fact  # noqa: PLC0415
-    from guardrails.core.clock import SystemClock  # noqa: PLC0415
-    from guardrails.core.incident import Incident  # noqa: PLC0415
-    from guardrails.gates.reference import record_baseline  # noqa: PLC0415
-    from guardrails.policy.scope import check_namespaces  # noqa: PLC0415
-
-    check_writable(file, option="-o")
-    if not namespace:
-        raise UsageError("a baseline needs at least one namespace; give -n NAMESPACE")
-    incident = Incident(task="", namespaces=check_namespaces(tuple(namespace)))
-    chosen = SourceOptions(
-        kubeconfig=kubeconfig, context=context, prometheus=prometheus, alertmanager=alertmanager
+    request = RecordRequest(
+        namespaces=namespace or (),
+        sources=SourceOptions(
+            kubeconfig=kubeconfig,
+            context=context,
+            prometheus=prometheus,
+            alertmanager=alertmanager,
+        ),
+        file=file,
+        folder=folder,
+        every=every,
+        keep=keep or (),
     )
-    with contextlib.closing(open_sources(chosen, timeout_seconds=LIST_SECONDS)) as sources:
-
-        async def take() -> bool:
-            await preflight(sources, incident, has_baseline=False)
-            snapshot, wrong = await record_baseline(
-                sources.cluster,
-                namespaces=incident.namespaces,
-                path=file,
-                at=SystemClock().now(),
-                prometheus=sources.prometheus,
-                alertmanager=sources.alertmanager,
-            )
-            count = sum(len(found.objects) for found in snapshot.lists)
-            where = ", ".join(incident.namespaces)
-            typer.echo(f"{file}: {count} objects of {where} at {snapshot.at:%Y-%m-%d %H:%M:%SZ}")
-            if wrong:
-                typer.echo(
-                    f"warning: {len(wrong)} things are not well or not readable; a run may pass "
-                    f"this baseline over",
-                    err=True,
-                )
-            for fact in wrong[:SHOWN]:
-                typer.echo(f"  {describe_fact(fact)}", err=True)
-            return not all(found.read.ok for found in snapshot.lists)
-
-        unread = asyncio.run(take())
-    if unread:
-        raise typer.Exit(ExitCode.SOURCE)
+    code = record_now(request)
+    if code:
+        raise typer.Exit(code)
