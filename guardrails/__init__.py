@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from guardrails.gates.base import Gate
     from guardrails.gates.evidence_gate import EvidenceGate
     from guardrails.gates.kubernetes.client import KubernetesReader
+    from guardrails.gates.reference.recorder import BaselineRecorder
     from guardrails.integrations.drive import drive
     from guardrails.integrations.langchain import GuardrailMiddleware
     from guardrails.integrations.langgraph import guard
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "AlertMatcher": "core.incident",
     "Alertmanager": "gates.alerts.alertmanager",
+    "BaselineRecorder": "gates.reference.recorder",
     "Claim": "core.claims",
     "ClaimKind": "core.claims",
     "Decision": "core.decisions",
@@ -88,6 +90,7 @@ _HOMES = {
 __all__ = [
     "AlertMatcher",
     "Alertmanager",
+    "BaselineRecorder",
     "Claim",
     "ClaimKind",
     "Decision",

@@ -1,4 +1,4 @@
-"""`--keep`: how much of what is recorded stays, as people write it."""
+"""`--every` and `--keep`: how often is recorded and how much stays, as people write it."""
 
 import difflib
 import re
@@ -52,9 +52,29 @@ def _seconds(given: dict[str, str], key: str, default: float) -> float:
     if key not in given:
         return default
     try:
-        return parse_duration(given[key])
+        return parse_duration(_zero(given[key]))
     except ValueError as error:
         raise UsageError(f"--keep {key}={given[key]}: {error}") from error
+
+
+def read_every(text: str) -> float:
+    """Read the pause between two looks.
+
+    Raises:
+        UsageError: Not a duration, or under a second.
+    """
+    try:
+        seconds = parse_duration(_zero(text))
+    except ValueError as error:
+        raise UsageError(f"--every {text}: {error}") from error
+    if seconds < 1:
+        raise UsageError(f"--every {text}: at least 1s; one look lists every object")
+    return seconds
+
+
+def _zero(text: str) -> str | int:
+    """Let nothing at all be written without a unit, as in a policy file."""
+    return 0 if text.strip() == "0" else text
 
 
 def parse_size(text: str) -> int:

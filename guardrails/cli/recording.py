@@ -11,12 +11,12 @@ import typer
 
 from guardrails.cli.exits import ExitCode
 from guardrails.cli.files import check_writable
-from guardrails.cli.keeping import read_retention
+from guardrails.cli.keeping import read_every, read_retention
 from guardrails.cli.signals import run_interruptible
 from guardrails.cli.sources import Opened, SourceOptions, open_sources, preflight
 from guardrails.cli.wording import describe_fact
 from guardrails.core.clock import SystemClock
-from guardrails.core.evidence import Evidence
+from guardrails.core.evidence import Evidence, EvidenceState, SourceRef
 from guardrails.core.incident import Incident
 from guardrails.errors import TemporarySourceError, UsageError
 from guardrails.gates.reference import (
@@ -26,7 +26,6 @@ from guardrails.gates.reference import (
     Retention,
     record_baseline,
 )
-from guardrails.policy.durations import parse_duration
 from guardrails.policy.scope import check_namespaces
 
 LIST_SECONDS = 10.0
@@ -91,19 +90,8 @@ def _checked(request: RecordRequest) -> tuple[float | None, Retention]:
         raise UsageError("nothing says where to write; give -o FILE, or --dir FOLDER")
     elif request.folder.exists() and not request.folder.is_dir():
         raise UsageError(f"--dir {request.folder}: this is a file; name a folder")
-    return _every(request.every), read_retention(request.keep)
-
-
-def _every(text: str | None) -> float | None:
-    if text is None:
-        return None
-    try:
-        seconds = parse_duration(text)
-    except ValueError as error:
-        raise UsageError(f"--every {text}: {error}") from error
-    if seconds < 1:
-        raise UsageError(f"--every {text}: at least 1s; one look lists every object")
-    return seconds
+    every = None if request.every is None else read_every(request.every)
+    return every, read_retention(request.keep)
 
 
 async def _into_file(file: Path, scope: Incident, opened: Opened) -> ExitCode:
@@ -120,7 +108,9 @@ async def _into_file(file: Path, scope: Incident, opened: Opened) -> ExitCode:
     where = ", ".join(scope.namespaces)
     typer.echo(f"{file}: {count} objects of {where} at {snapshot.at:%Y-%m-%d %H:%M:%SZ}")
     _tell_wrong(wrong)
-    unread = not all(found.read.ok for found in snapshot.lists)
+    unread = any(
+        e.state is EvidenceState.UNKNOWN and isinstance(e.subject, SourceRef) for e in wrong
+    )
     return ExitCode.SOURCE if unread else ExitCode.OK
 
 

@@ -1,9 +1,9 @@
 """Which recorded snapshot a run is judged against.
 
-The newest healthy one from before the incident, unless it had lost something that one from
-shortly before still had: a fault that leaves everything "healthy" (replicas at zero, a Service
-deleted) must not become what healthy looks like. What has been missing for longer is how things
-are now, and is asked of nobody.
+The newest healthy one from before the incident, unless something was lost or changed in it shortly
+before: a fault that leaves everything "healthy" (replicas at zero, a Service deleted, a probe
+removed) must not become what healthy looks like. What has been so for longer is how things are
+now, and is asked of nobody.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +16,7 @@ from guardrails.core.incident import Incident
 from guardrails.errors import BaselineError
 from guardrails.gates.checks import NO_REFERENCE, Check, Reference, Scope
 from guardrails.gates.reference.beginning import Beginning, beginning_of
+from guardrails.gates.reference.changes import changes
 from guardrails.gates.reference.folder import Candidate, Mark
 from guardrails.gates.reference.health import Health, Judging, subject_of, unread_alerts
 from guardrails.gates.registry import DEFAULT_CHECKS
@@ -74,7 +75,7 @@ def choose_reference(
         checks: How a snapshot is found healthy.
 
     Returns:
-        The newest snapshot that is old enough, healthy, and has lost nothing lately; else the
+        The newest snapshot that is old enough, healthy, and not changed lately; else the
         newest that shows something broken for long, outside what the incident is about; else one
         from shortly before the alert that still has what the run's start lacks; else the run's
         start, which excuses nothing; else none. `info.detail` says why others were passed over.
@@ -178,29 +179,36 @@ class _Choice:
         if best is not None and best.candidate.last < begun.onset - WITNESS_FOR:
             best = None
         for newer in self._usable(recent, tolerant=tolerant):
-            if best is None:
-                doubt = newer.health.wrong
-                if doubt:
-                    self._pass(
-                        newer.candidate,
-                        f"not healthy, or not known to be: {_said(doubt[0])}, and nothing from "
-                        f"before tells whether it was so",
-                    )
-                    continue
-            else:
-                lost = self._judging.losses(newer.snapshot, best.snapshot)
-                if lost:
-                    self._pass(
-                        newer.candidate,
-                        f"it may hold the fault, for {best.candidate.name} was better: "
-                        f"{_said(lost[0])}",
-                    )
-                    continue
+            reason = self._doubt(newer, best)
+            if reason is not None:
+                self._pass(newer.candidate, reason)
+                continue
             best = newer
         best = best or pivot
         if best is not None:
             self._passed.pop(best.candidate.name, None)
         return best
+
+    def _doubt(self, newer: _Usable, older: _Usable | None) -> str | None:
+        """Return why one from the suspect time may hold the fault."""
+        if older is None:
+            wrong = newer.health.wrong
+            if not wrong:
+                return None
+            return (
+                f"not healthy, or not known to be: {_said(wrong[0])}, and nothing from before "
+                f"tells whether it was so"
+            )
+        what = self._difference(newer.snapshot, older.snapshot)
+        return what and f"it may hold the fault; since {older.candidate.name}, {what}"
+
+    def _difference(self, newer: Snapshot, older: Snapshot) -> str | None:
+        """Return the first thing that was lost, or else changed."""
+        lost = self._judging.losses(newer, older)
+        if lost:
+            return _said(lost[0])
+        scope = Scope(incident=self._judging.incident)
+        return next(changes(newer, older, scope.namespaces), None)
 
     def _usable(self, candidates: Iterable[Candidate], *, tolerant: bool) -> "Iterator[_Usable]":
         for candidate in candidates:
@@ -239,7 +247,7 @@ class _Choice:
         near = [c for c in ordered if begun.onset <= c.first < begun.seen]
         marked = [c for c in near if c.mark is not Mark.UNWELL]
         for usable in self._usable(marked, tolerant=False):
-            if self._judging.losses(self._start, usable.snapshot):
+            if self._difference(self._start, usable.snapshot) is not None:
                 self._passed.pop(usable.candidate.name, None)
                 return usable
         return None

@@ -1,0 +1,89 @@
+"""What was changed between two snapshots, whether it took something away or not.
+
+For choosing a reference only: shortly before an incident every change is suspect, also one that
+no check holds against anybody. An older snapshot demands nothing that the newer one would not, so
+passing one over for a change costs little.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from guardrails.gates.kubernetes.objects import (
+    ConfigMap,
+    CronJob,
+    DaemonSet,
+    Deployment,
+    HorizontalPodAutoscaler,
+    Ingress,
+    KubeObject,
+    LimitRange,
+    NetworkPolicy,
+    PodDisruptionBudget,
+    ResourceQuota,
+    Role,
+    RoleBinding,
+    Service,
+    StatefulSet,
+)
+from guardrails.gates.snapshot import Snapshot
+
+DECLARED: tuple[type[KubeObject], ...] = (
+    Deployment,
+    StatefulSet,
+    DaemonSet,
+    CronJob,
+    Service,
+    Ingress,
+    NetworkPolicy,
+    HorizontalPodAutoscaler,
+    PodDisruptionBudget,
+    ResourceQuota,
+    LimitRange,
+    ConfigMap,
+    Role,
+    RoleBinding,
+)
+"""Kinds that people and tools write, and controllers do not."""
+
+_OBSERVED = frozenset({"metadata", "status"})
+
+
+def changes(newer: Snapshot, older: Snapshot, namespaces: Iterable[str]) -> Iterator[str]:
+    """Yield what was added, changed or deleted, in words; replicas are left to the checks.
+
+    A number of replicas changes by autoscalers all day, and only fewer can be a fault.
+    """
+    for namespace in namespaces:
+        for kind in DECLARED:
+            if _is_read(kind, newer, namespace) and _is_read(kind, older, namespace):
+                yield from _between(kind, newer, older, namespace)
+
+
+def _is_read(kind: type[KubeObject], look: Snapshot, namespace: str) -> bool:
+    found = look.list_of(kind.__name__, namespace)
+    return found is not None and found.read.ok
+
+
+def _between(
+    kind: type[KubeObject], newer: Snapshot, older: Snapshot, namespace: str
+) -> Iterator[str]:
+    before = {item.metadata.name: item for item in older.objects(kind, namespace)}
+    after = {item.metadata.name: item for item in newer.objects(kind, namespace)}
+    for name in sorted(before.keys() | after.keys()):
+        was, now = before.get(name), after.get(name)
+        if was is None:
+            yield f"{kind.__name__} {name} was added"
+        elif now is None:
+            yield f"{kind.__name__} {name} was deleted"
+        elif _declared(was) != _declared(now):
+            yield f"{kind.__name__} {name} was changed"
+
+
+def _declared(item: KubeObject) -> tuple[object, ...]:
+    """Return what was written of an object: all but its identity and its status."""
+    if isinstance(item, Deployment | StatefulSet):
+        spec = msgspec.structs.replace(item.spec, replicas=None)
+        return (spec,)
+    fields = (name for name in item.__struct_fields__ if name not in _OBSERVED)
+    return tuple(getattr(item, name) for name in fields)
