@@ -102,7 +102,8 @@ def on_gate_reported(
             return _end(state, quiet, Outcome.ESCALATED, Reason.GATE_UNKNOWN, said)
         state = replace(state, unknown_refusals=state.unknown_refusals + 1)
     claimed = state.claim.kind if state.claim else None
-    return _refuse(state, settings, quiet, _REASONS[report.verdict], words.refused(report, claimed))
+    said = words.refused(report, claimed, incident=state.incident)
+    return _refuse(state, settings, quiet, _REASONS[report.verdict], said)
 
 
 _REASONS = {

@@ -7,8 +7,9 @@ refusal counts or this library, of which a model has no notion and which it coul
 from guardrails.core.claims import ClaimKind
 from guardrails.core.decisions import Reason
 from guardrails.core.evidence import GateReport, GateVerdict
+from guardrails.core.incident import Incident
 from guardrails.core.toolaction import ToolAction
-from guardrails.gates.feedback import feedback
+from guardrails.gates.feedback import LIMIT, feedback
 
 EMPTY_ANSWER = (
     "Your last message was empty, so nothing is concluded. Continue the task: call a tool, or "
@@ -55,7 +56,9 @@ def budget_spent(reason: Reason, *, spent: float, limit: float) -> str:
     return f"budget spent: {spent:g} of {limit:g} {_BUDGETS[reason]}"
 
 
-def refused(report: GateReport, claim: ClaimKind | None) -> str:
+def refused(
+    report: GateReport, claim: ClaimKind | None, *, incident: Incident | None = None
+) -> str:
     """Tell the model why its end is not accepted and what would change that."""
     match report.verdict:
         case GateVerdict.FAIL:
@@ -67,7 +70,13 @@ def refused(report: GateReport, claim: ClaimKind | None) -> str:
         case _:
             head = "Not accepted: what is needed to confirm it could not be read."
             tail = "Conclude again later, or say that a person is needed and why."
-    return f"{head}\n{feedback(report)}\n{tail}"
+    return _around(report, incident, head=head, tail=tail)
+
+
+def _around(report: GateReport, incident: Incident | None, *, head: str, tail: str) -> str:
+    """Put the facts between two sentences; the whole keeps the limit that the facts alone have."""
+    room = LIMIT - len(head) - len(tail) - 2
+    return f"{head}\n{feedback(report, limit=room, incident=incident)}\n{tail}"
 
 
 def report_for_person(report: GateReport) -> str:

@@ -4,6 +4,8 @@ It names objects, fields, what was seen and what is expected, and never how the 
 satisfied otherwise.
 """
 
+from collections.abc import Sequence
+
 from guardrails.core.evidence import (
     AlertRef,
     Evidence,
@@ -13,28 +15,38 @@ from guardrails.core.evidence import (
     SourceRef,
     Subject,
 )
+from guardrails.core.incident import Incident
+from guardrails.gates.ranking import Ranked, ranked
 
 LIMIT = 1200
 """Characters. Enough for some ten facts; more would push the task out of a small context."""
 
 LINE_LIMIT = 260
-"""Characters of one fact, so that one long message does not crowd out the others."""
+"""Characters of one line, so that one long message does not crowd out the others."""
+
+_SUBJECT, _FIELD, _OBSERVED, _EXPECTED = 80, 40, 60, 40
+"""Characters of each part of a fact when its line is too long: all four stay, and fit it."""
 
 
-def feedback(report: GateReport, *, limit: int = LIMIT) -> str:
+def feedback(report: GateReport, *, limit: int = LIMIT, incident: Incident | None = None) -> str:
     """Write a report as the refusal that a model reads.
 
     Args:
         report: What the gate found.
         limit: The most characters to return.
+        incident: What the run is about: its own workloads come before others of the same rank.
+
+    Returns:
+        A head, then a line for each object: what is wrong, what settles, what cannot be read.
+        Within each, what somebody can change comes before what follows from it.
     """
     head = _HEADS[report.verdict]
     hard = [e for e in report.violated if e.settles_by is None or e.settles_by <= report.ended_at]
     settling = [e for e in report.violated if e not in hard]
     lines = [
-        *(_line("WRONG", e) for e in hard),
-        *(_line("NOT YET", e) for e in settling),
-        *(_line("UNREADABLE", e) for e in report.unknown),
+        *_lines("WRONG", hard, incident),
+        *_lines("NOT YET", settling, incident),
+        *_lines("UNREADABLE", report.unknown, incident),
         *(f"- WAITING: {_clip(what)}" for what in report.waiting_for if not settling),
     ]
     return _fit(head, list(dict.fromkeys(lines)), limit)
@@ -48,11 +60,36 @@ _HEADS = {
 }
 
 
-def _line(word: str, evidence: Evidence) -> str:
-    field = f" {evidence.field}" if evidence.field else ""
-    expected = f"; expected {evidence.expected}" if evidence.expected else ""
-    said = f"{describe(evidence.subject)}{field}: {evidence.observed}{expected}"
-    return f"- {word}: {_clip(said)}"
+def _lines(word: str, facts: Sequence[Evidence], incident: Incident | None) -> list[str]:
+    return [f"- {word}: {_line(group)}" for group in ranked(facts, incident)]
+
+
+def _line(group: Ranked) -> str:
+    first, *rest = group.facts
+    subject = describe(first.subject)
+    more = f" (and {group.alike} more like it)" if group.alike else ""
+    whole = f"{' '.join(subject.split())}{more}{_said(first)}"
+    if len(whole) > LINE_LIMIT:
+        return f"{_clip(subject, _SUBJECT)}{more}{_said(first, clipped=True)}"[:LINE_LIMIT]
+    for number, fact in enumerate(rest):
+        longer = f"{whole};{_said(fact).removeprefix(':')}"
+        if len(longer) > LINE_LIMIT - _ROOM_FOR_MORE:
+            return f"{whole}; and {len(rest) - number} more of it"[:LINE_LIMIT]
+        whole = longer
+    return whole
+
+
+_ROOM_FOR_MORE = 24
+"""Characters kept free for saying how many facts of an object were left out."""
+
+
+def _said(fact: Evidence, *, clipped: bool = False) -> str:
+    """Write field, observed and expected; a part that is too long is cut, and none is left out."""
+    most = (_FIELD, _OBSERVED, _EXPECTED) if clipped else (LINE_LIMIT, LINE_LIMIT, LINE_LIMIT)
+    parts = (fact.field, fact.observed, fact.expected)
+    field, observed, expected = (_clip(part, n) for part, n in zip(parts, most, strict=True))
+    wanted = f"; expected {expected}" if expected else ""
+    return f"{f' {field}' if field else ''}: {observed}{wanted}"
 
 
 def describe(subject: Subject) -> str:
