@@ -9,6 +9,7 @@
     │   ├── PolicyError           the policy file is wrong (file:line)
     │   ├── IncidentError         the incident file or alert payload is wrong
     │   ├── BaselineError         a baseline file cannot be used
+    │   ├── PluginError           an installed check or gate of others is broken
     │   └── TraceError            a trace or report file cannot be read
     ├── SourceError               a source of evidence did not answer
     │   ├── PermanentSourceError  asking again will not help (401, 403, wrong context)
@@ -44,6 +45,10 @@ class IncidentError(UsageError):
 
 class BaselineError(UsageError):
     """A baseline file cannot be used as a reference."""
+
+
+class PluginError(UsageError):
+    """An installed check or gate cannot be used; the message names its distribution."""
 
 
 class TraceError(UsageError):

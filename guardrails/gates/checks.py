@@ -23,6 +23,7 @@ from guardrails.core.evidence import (
 )
 from guardrails.core.ids import CheckId
 from guardrails.core.incident import Incident, Workload
+from guardrails.gates.asked import HttpQuestion, ObjectQuestion
 from guardrails.gates.kubernetes.objects import KubeObject
 from guardrails.gates.kubernetes.resources import RESOURCES, Resource
 from guardrails.gates.snapshot import ListKey, Read, ReadStatus, Snapshot
@@ -122,6 +123,14 @@ class Check:
     judge: Judge
     lists: tuple[str, ...] = ()
     """Kinds whose lists it reads, in every namespace of the scope."""
+    queries: tuple[str, ...] = ()
+    """PromQL that it reads the answers of, beside what the incident's alerts and SLOs ask."""
+    http: tuple[HttpQuestion, ...] = ()
+    """Requests that it reads the answers of."""
+    objects: tuple[ObjectQuestion, ...] = ()
+    """Objects, by path, that it reads beside the lists."""
+    required: bool = False
+    """Whether it must have evidence whatever the world holds."""
     tier: Tier = Tier.STATE
     claims: frozenset[ClaimKind] = frozenset(ClaimKind) - {ClaimKind.DIAGNOSED}
     """The claims it is run for."""

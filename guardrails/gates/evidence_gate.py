@@ -15,8 +15,10 @@ from guardrails.core.incident import Incident
 from guardrails.gates.alerts.checks import known_rules
 from guardrails.gates.alerts.inputs import input_queries
 from guardrails.gates.alerts.sources import AlertmanagerSource, PrometheusSource
+from guardrails.gates.answering import queries_of, questions_of
 from guardrails.gates.base import GateRequest, OnProgress
 from guardrails.gates.checks import Check, Scope
+from guardrails.gates.choice import chosen
 from guardrails.gates.kubernetes.reader import ClusterReader
 from guardrails.gates.look import Sources, ask, take_look
 from guardrails.gates.reference import Baselines, choose_among
@@ -40,11 +42,13 @@ class EvidenceGate:
         settings: How much proof, and how long to wait; the shipped defaults when left out.
         clock: Where the time comes from; the system's when left out.
         baselines: Recorded snapshots: files, and folders of them.
-        checks: What is checked.
+        checks: What is checked, before the settings skip some and add others.
 
     Raises:
         BaselineError: A baseline cannot be read.
-        PolicyError: The settings ignore a list that is needed, or none of ours.
+        PolicyError: The settings ignore a list that is needed, or none of ours; or they name a
+            check that does not exist.
+        PluginError: An installed check that they name is broken.
     """
 
     def __init__(  # one keyword per seam
@@ -62,7 +66,8 @@ class EvidenceGate:
         self._settings = settings if settings is not None else GateSettings()
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._baselines = Baselines(baselines)
-        self._checks = tuple(checks)
+        choice = chosen(checks, self._settings)
+        self._checks, self._skipped = choice.checks, choice.skipped
         self._ignored = ignorable(self._settings.ignore_lists)
 
     @property
@@ -78,6 +83,7 @@ class EvidenceGate:
             kinds=lists_of(self._checks, ignored=self._ignored),
             queries=(),
             at=self._clock.now(),
+            questions=questions_of(self._checks),
         )
         # Snapshots of thousands of objects take a while to read and to judge.
         reference = await asyncio.to_thread(
@@ -88,7 +94,10 @@ class EvidenceGate:
             checks=self._checks,
         )
         # Which metrics matter is known only by the rules that the look brought.
-        queries = input_queries(incident, known_rules(reference, start))
+        queries = [
+            *input_queries(incident, known_rules(reference, start)),
+            *queries_of(self._checks),
+        ]
         start = await ask(self._sources, start, queries)
         reference = replace(reference, start=start)
         unrest = Unrest()
@@ -103,6 +112,7 @@ class EvidenceGate:
                 settings=self._settings,
                 clock=self._clock,
                 checks=self._checks,
+                skipped=self._skipped,
                 unrest=unrest,
             )
         )

@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 
 from guardrails.gates.alerts.sources import AlertmanagerSource, PrometheusSource
+from guardrails.gates.answering import NO_CLUSTER, Questions, answers, broken
 from guardrails.gates.kubernetes.reader import ClusterReader
 from guardrails.gates.kubernetes.resources import RESOURCES
 from guardrails.gates.kubernetes.topology import WORKLOAD_LISTS
@@ -17,13 +18,8 @@ from guardrails.gates.snapshot import (
     ObjectList,
     PrometheusState,
     QueryResult,
-    Read,
     ReadStatus,
     Snapshot,
-)
-
-NO_CLUSTER = Read(
-    status=ReadStatus.UNREACHABLE, message="no cluster was given; give --kubeconfig or --context"
 )
 
 
@@ -43,6 +39,7 @@ async def take_look(
     kinds: Sequence[str],
     queries: Sequence[str],
     at: datetime,
+    questions: Questions | None = None,
 ) -> Snapshot:
     """Read everything once and return it as one snapshot.
 
@@ -52,6 +49,7 @@ async def take_look(
         kinds: Kinds to list in each namespace.
         queries: Instant queries for Prometheus.
         at: The time that the snapshot carries.
+        questions: What checks ask beside lists and queries.
     """
     keys = keys_of(kinds, namespaces)
     async with asyncio.TaskGroup() as group:
@@ -59,6 +57,7 @@ async def take_look(
         prometheus = group.create_task(_prometheus(sources.prometheus, queries))
         alertmanager = group.create_task(_alertmanager(sources.alertmanager))
         cluster = group.create_task(_identity(sources.cluster))
+        answered = group.create_task(answers(sources.cluster, questions or Questions()))
     read = [task.result() for task in lists]
     empty = [ListKey(kind="Namespace", namespace=n, name=n) for n in _empty(read, namespaces)]
     # Only where nothing was found is it worth a request to tell "empty" from "does not exist".
@@ -69,6 +68,7 @@ async def take_look(
         lists=(*read, *asked),
         prometheus=prometheus.result(),
         alertmanager=alertmanager.result(),
+        asked=answered.result(),
     )
 
 
@@ -137,7 +137,7 @@ async def _list(reader: ClusterReader | None, key: ListKey) -> ObjectList:
     try:
         return await reader.list(key)
     except Exception as error:  # noqa: BLE001  # a reader that breaks its word is an unread list
-        return ObjectList(key=key, read=_broken(error))
+        return ObjectList(key=key, read=broken(error))
 
 
 async def _identity(reader: ClusterReader | None) -> str:
@@ -157,7 +157,7 @@ async def _prometheus(
     try:
         return await source.read(queries=queries)
     except Exception as error:  # noqa: BLE001  # as above
-        failed = _broken(error)
+        failed = broken(error)
         return PrometheusState(
             alerts_read=failed,
             rules_read=failed,
@@ -171,9 +171,4 @@ async def _alertmanager(source: AlertmanagerSource | None) -> AlertmanagerState 
     try:
         return await source.read()
     except Exception as error:  # noqa: BLE001  # as above
-        return AlertmanagerState(alerts_read=_broken(error), silences_read=_broken(error))
-
-
-def _broken(error: Exception) -> Read:
-    said = " ".join(f"{type(error).__name__}: {error}".split())
-    return Read(status=ReadStatus.ERROR, message=f"the reader failed: {said}")
+        return AlertmanagerState(alerts_read=broken(error), silences_read=broken(error))

@@ -75,7 +75,7 @@ def required_of(checks: Iterable[Check], incident: Incident) -> tuple[CheckId, .
         always |= {check.id for check in ABOUT_ALERTS}
     if incident.slo:
         always.add(SLO_MET.id)
-    return tuple(check.id for check in checks if check.id in always)
+    return tuple(check.id for check in checks if check.required or check.id in always)
 
 
 CORE_LISTS = frozenset((*WORKLOAD_LISTS, "ReplicaSet", "Pod", "Service", "EndpointSlice"))

@@ -8,7 +8,6 @@ import gzip
 import os
 import zlib
 from datetime import datetime
-from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -17,40 +16,13 @@ import msgspec
 
 from guardrails.core.versions import newer_version, update_needed, version_field
 from guardrails.errors import BaselineError
+from guardrails.gates.asked import Asked
 from guardrails.gates.kubernetes.objects import KubeObject
+from guardrails.gates.reads import Read
+from guardrails.gates.reads import ReadStatus as ReadStatus  # noqa: PLC0414  # found here, too
 
 SNAPSHOT_SCHEMA = 1
 """Version of the stored form; raised when a reader must change."""
-
-
-class ReadStatus(StrEnum):
-    """How one read of a source went."""
-
-    OK = "ok"
-    FORBIDDEN = "forbidden"
-    UNAUTHORIZED = "unauthorized"
-    TIMEOUT = "timeout"
-    ERROR = "error"
-    """The server answered with an error."""
-    UNREACHABLE = "unreachable"
-    GARBLED = "garbled"
-    """The body is not what was asked for: truncated, not JSON, another kind, no data."""
-    NOT_SERVED = "not-served"
-    """The cluster does not know the kind, an extension that is not installed: there is none."""
-
-
-class Read(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How one read of a source went, and why."""
-
-    status: ReadStatus = ReadStatus.OK
-    message: str = ""
-    temporary: bool = False
-    """Asking again may help."""
-
-    @property
-    def ok(self) -> bool:
-        """Whether the values beside it may be believed."""
-        return self.status in {ReadStatus.OK, ReadStatus.NOT_SERVED}
 
 
 class ListKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -176,6 +148,8 @@ class Snapshot(
     prometheus: PrometheusState | None = None
     """None when no Prometheus was given."""
     alertmanager: AlertmanagerState | None = None
+    asked: Asked = Asked()
+    """Answers to what checks ask beside lists."""
 
     @cached_property
     def derived(self) -> dict[tuple[str, str], object]:

@@ -2,14 +2,24 @@
 
 import msgspec
 
-from guardrails.core.evidence import EvidenceState, GateReport, GateVerdict
+from guardrails.core.evidence import EvidenceState, GateReport, GateVerdict, SourceRef
 from guardrails.gates.feedback import describe
 from guardrails.policy.durations import format_duration
 
 
 def summarize(report: GateReport) -> GateReport:
     """Return the report with its summary filled in."""
-    return msgspec.structs.replace(report, summary=_sentence(report))
+    return msgspec.structs.replace(report, summary=f"{_sentence(report)}{_left_out(report)}")
+
+
+def _left_out(report: GateReport) -> str:
+    """Name the checks that the policy kept from being run."""
+    names = [
+        e.check
+        for e in report.evidence
+        if isinstance(e.subject, SourceRef) and e.subject.source == "policy" and not e.counts
+    ]
+    return f" By policy not run: {', '.join(names)} (gate.skip_checks)." if names else ""
 
 
 def _sentence(report: GateReport) -> str:

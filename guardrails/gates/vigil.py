@@ -26,8 +26,10 @@ from guardrails.gates.alerts.checks import known_rules
 from guardrails.gates.alerts.inputs import input_queries
 from guardrails.gates.alerts.rules import window_for
 from guardrails.gates.alerts.slo import slo_queries
+from guardrails.gates.answering import queries_of, questions_of
 from guardrails.gates.base import GateRequest
 from guardrails.gates.checks import Check, Reference, Scope, View, Witness
+from guardrails.gates.choice import not_run
 from guardrails.gates.composition import Judgement, judge, sample
 from guardrails.gates.kubernetes.topology import latest, ready_since
 from guardrails.gates.look import Sources, as_granted, take_look
@@ -64,6 +66,8 @@ class Case:
     clock: Clock
     checks: tuple[Check, ...]
     unrest: Unrest
+    skipped: tuple[CheckId, ...] = ()
+    """Checks that the policy keeps from being run."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -129,6 +133,7 @@ class Vigil:
             kinds=lists_of(self.checks, ignored=self.scope.ignored_lists),
             queries=self._queries(),
             at=case.clock.now(),
+            questions=questions_of(self.checks),
         )
         look = as_granted(found, (case.reference.start, *self.history))
         self.looks += 1
@@ -152,12 +157,12 @@ class Vigil:
 
     def _queries(self) -> list[str]:
         if self.is_diagnosis:
-            return []
+            return queries_of(self.checks)
         incident = self.scope.incident
         seen = self.history[-1] if self.history else self.case.reference.start
         rules = known_rules(self.case.reference, seen) if seen is not None else []
         slo = [q for s in incident.slo for q in slo_queries(s.query)]
-        return [*slo, *input_queries(incident, rules)]
+        return [*slo, *input_queries(incident, rules), *queries_of(self.checks)]
 
     @property
     def required(self) -> tuple[CheckId, ...]:
@@ -198,7 +203,7 @@ class Vigil:
             unrest.at = look.at
         started = ready_since(look, self.scope.namespaces, before=self.started_at)
         self.scope = replace(self.scope, unrest_at=latest(unrest.at, started))
-        return [*found, *self._run(rest, look)]
+        return [*found, *self._run(rest, look), *not_run(self.case.skipped, look.at)]
 
     def _run(self, checks: Sequence[Check], look: Snapshot) -> list[Evidence]:
         found: list[Evidence] = []

@@ -6,24 +6,16 @@ its unit, what leaving it out means, and why the default is what it is.
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
+from pydantic import Field, StrictBool, field_validator
 
 from guardrails.core.evidence import Tier
 from guardrails.core.toolaction import Effect
+from guardrails.policy.custom import CustomCheck
 from guardrails.policy.durations import PositiveSeconds, Seconds
+from guardrails.policy.strict import Count, Strict
 
 EffectRule = Literal["allow", "warn", "block"]
 """What happens to a call of some effect: it runs; it runs and is reported; it does not run."""
-
-
-Count = Annotated[StrictInt, Field(gt=0)]
-"""A whole number from 1; `"40"` in quotes is text, and text is not a number."""
-
-
-class Strict(BaseModel):
-    """Base of everything that people write: unknown keys are refused, values do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Budgets(Strict):
@@ -42,6 +34,10 @@ class Budgets(Strict):
     report allows."""
     unknown_refusals: Count = 2
     """How often an end may be refused for unreadable evidence before a person is called."""
+
+
+CheckName = Annotated[str, Field(min_length=1)]
+"""The name of a check or of an entry point."""
 
 
 class GateSettings(Strict):
@@ -70,6 +66,26 @@ class GateSettings(Strict):
     left out."""
     allow_no_alert_source: StrictBool = False
     """Whether a run without Prometheus may end `resolved`, at tier `state` at most."""
+    watch_for: Seconds = 0.0
+    """How long an accepted mend is still watched; a regression in that time refuses the end after
+    all. 0 ends the run with the pass, whose window has seen things stay good already."""
+    custom: tuple[CustomCheck, ...] = ()
+    """Checks of one's own: PromQL comparisons, HTTP probes, conditions on objects."""
+    extra_checks: tuple[CheckName, ...] = ()
+    """Installed checks of others (entry points `guarded_agent.checks`) to run as well."""
+    skip_checks: tuple[CheckName, ...] = ()
+    """Checks of this package not to run; each report names them."""
+    extra_gates: tuple[CheckName, ...] = ()
+    """Installed gates of others (entry points `guarded_agent.gates`) that must pass as well."""
+
+    @field_validator("custom")
+    @classmethod
+    def _distinct(cls, given: tuple[CustomCheck, ...]) -> tuple[CustomCheck, ...]:
+        names = [check.name for check in given]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two custom checks are called {name!r}; reports need the name")
+        return given
 
 
 class EffectRules(Strict):

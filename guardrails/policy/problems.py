@@ -137,6 +137,8 @@ def _phrase(detail: ErrorDetails, path: KeyPath, model: type[BaseModel], text: s
             return _choice(shown, detail, context)
         case "too_short" | "string_too_short":
             return "must not be empty"
+        case "string_pattern_mismatch":
+            return f"{shown} is not written as it must be: {context['pattern']}"
         case "value_error":
             # Validators quote the value; people know it as they wrote it.
             said = str(context.get("error", detail["msg"]))

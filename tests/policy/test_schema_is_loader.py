@@ -16,6 +16,13 @@ from guardrails.policy.shipped import TRIED
 
 SCHEMA: dict[str, Any] = policy_schema()
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+CUSTOM: list[dict[str, Any]] = [
+    {"name": "a", "promql": "up == 1"},
+    {"name": "a", "query": "up", "op": ">=", "value": 1, "tier": "state", "settle": "90s"},
+    {"name": "a", "http": {"url": "http://x/", "headers_from_env": {"X-Key": "KEY"}}},
+    {"name": "a", "object": {"kind": "Pod", "name": "x", "path": "spec.a", "one_of": [1, "b"]}},
+    {"name": "a", "object": {"kind": "Pod", "name": "x", "path": "spec.a", "exists": True}},
+]
 NAMES = st.sampled_from(["mine", "mid-tier", "open", "a b"])
 
 
@@ -29,6 +36,9 @@ def within_a_year(text: str) -> bool:
 def documents(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
     """Build what a schema allows, from the words that pydantic writes schemas with."""
     match schema:
+        case {"$ref": "#/$defs/CustomCheck"}:
+            # Which keys go together, and what is PromQL or a path, no schema says.
+            return st.sampled_from(CUSTOM)
         case {"$ref": ref}:
             return documents(SCHEMA["$defs"][ref.rpartition("/")[2]])
         case {"anyOf": members}:
@@ -37,6 +47,8 @@ def documents(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
             return st.just(value)
         case {"enum": values}:
             return st.sampled_from(values)
+        case {"type": "array", "items": {"$ref": "#/$defs/CustomCheck"} as items}:
+            return st.lists(documents(items), max_size=1)  # two need two names
         case {"type": "array", "items": items}:
             return st.lists(documents(items), max_size=2)
         case {"type": "object", "additionalProperties": dict() as values}:
@@ -58,7 +70,7 @@ def scalars(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
         case {"type": "string", "pattern": pattern}:
             return st.from_regex(pattern, fullmatch=True).filter(within_a_year)
         case {"type": "string"}:
-            return st.text(max_size=8)
+            return st.text(min_size=schema.get("minLength", 0), max_size=8)
         case {"type": "integer", "exclusiveMinimum": bound}:
             return st.integers(min_value=bound + 1)
         case {"type": "boolean"}:

@@ -15,6 +15,8 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 import msgspec
 from kubernetes import client as kubernetes_client
 
+from guardrails.gates.asked import ObjectAnswer, ObjectQuestion
+from guardrails.gates.kubernetes.fetch import fetch_objects
 from guardrails.gates.kubernetes.objects import KubeObject, Namespace
 from guardrails.gates.kubernetes.reduction import slim, without_old_templates
 from guardrails.gates.kubernetes.resources import RESOURCES, Resource
@@ -154,6 +156,10 @@ class KubernetesReader:
                 return ObjectList(key=key, read=_not_served(resource))
             return ObjectList(key=key, read=failed.read)
         return ObjectList(key=key, resource_version=version, objects=items)
+
+    async def fetch(self, question: ObjectQuestion) -> ObjectAnswer:
+        """Read what stands at a path of objects of any kind."""
+        return await fetch_objects(self._transport, question, timeout_seconds=self._timeout)
 
     async def identity(self) -> str:
         """Return the uid of the `kube-system` namespace, or nothing when it may not be read."""

@@ -1,0 +1,1 @@
+"""Checks that people write in a policy, one file per kind."""

@@ -1,0 +1,35 @@
+"""How one read of a source went. Nothing that could not be read ever looks empty."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class ReadStatus(StrEnum):
+    """How one read of a source went."""
+
+    OK = "ok"
+    FORBIDDEN = "forbidden"
+    UNAUTHORIZED = "unauthorized"
+    TIMEOUT = "timeout"
+    ERROR = "error"
+    """The server answered with an error."""
+    UNREACHABLE = "unreachable"
+    GARBLED = "garbled"
+    """The body is not what was asked for: truncated, not JSON, another kind, no data."""
+    NOT_SERVED = "not-served"
+    """The cluster does not know the kind, an extension that is not installed: there is none."""
+
+
+class Read(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How one read of a source went, and why."""
+
+    status: ReadStatus = ReadStatus.OK
+    message: str = ""
+    temporary: bool = False
+    """Asking again may help."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the values beside it may be believed."""
+        return self.status in {ReadStatus.OK, ReadStatus.NOT_SERVED}
