@@ -28,12 +28,21 @@ def check(
     profile: Profile = None,
     debug: Debug = False,
 ) -> None:
-    """Say whether a policy file is right; every mistake gets a line with its place."""
+    """Say whether a policy file is right; every mistake gets a line with its place.
+
+    The checks and gates of others that it names are loaded, so that a broken one shows here.
+    """
     del debug
+    from guardrails.gates.choice import chosen  # noqa: PLC0415  # as above
+    from guardrails.gates.plugins import extra_gates  # noqa: PLC0415  # as above
+    from guardrails.gates.registry import DEFAULT_CHECKS, ignorable  # noqa: PLC0415  # as above
     from guardrails.policy.load import load_settings  # noqa: PLC0415  # as above
     from guardrails.policy.stored import policy_digest  # noqa: PLC0415  # as above
 
     settings = load_settings(file=file, profile=profile, environ={})
+    ignorable(settings.gate.ignore_lists)
+    chosen(DEFAULT_CHECKS, settings.gate)
+    extra_gates(settings.gate)
     typer.echo(f"{file}: good; profile {settings.profile}, {policy_digest(settings)}")
 
 

@@ -21,9 +21,11 @@ from guardrails.gates.checks import Check, Scope
 from guardrails.gates.choice import chosen
 from guardrails.gates.kubernetes.reader import ClusterReader
 from guardrails.gates.look import Sources, ask, take_look
+from guardrails.gates.plugins import extra_gates
 from guardrails.gates.reference import Baselines, choose_among
 from guardrails.gates.registry import DEFAULT_CHECKS, ignorable, lists_of
 from guardrails.gates.standing import standing_of
+from guardrails.gates.together import RunTogether, open_all
 from guardrails.gates.unrest import Unrest
 from guardrails.gates.vigil import Case, Vigil
 from guardrails.policy.models import GateSettings
@@ -48,7 +50,7 @@ class EvidenceGate:
         BaselineError: A baseline cannot be read.
         PolicyError: The settings ignore a list that is needed, or none of ours; or they name a
             check that does not exist.
-        PluginError: An installed check that they name is broken.
+        PluginError: An installed check or gate that they name is broken.
     """
 
     def __init__(  # one keyword per seam
@@ -69,14 +71,30 @@ class EvidenceGate:
         choice = chosen(checks, self._settings)
         self._checks, self._skipped = choice.checks, choice.skipped
         self._ignored = ignorable(self._settings.ignore_lists)
+        self._others = extra_gates(self._settings)
 
     @property
     def name(self) -> str:
         """Name for reports and metrics."""
         return "evidence"
 
-    async def open(self, incident: Incident) -> "EvidenceRun":
-        """Look at the world once, choose the reference, and return the gate of one run."""
+    async def open(self, incident: Incident) -> "EvidenceRun | RunTogether":
+        """Look at the world once, choose the reference, and return the gate of one run.
+
+        With gates of others in the settings it is one run of them all.
+        """
+        if not self._others:
+            return await self._open(incident)
+        others = asyncio.create_task(open_all(self._others, incident))
+        try:
+            own = await self._open(incident)
+            runs = (own, *await others)
+        finally:
+            others.cancel()
+        names = (self.name, *(gate.name for gate in self._others))
+        return RunTogether(names=names, runs=runs, clock=self._clock)
+
+    async def _open(self, incident: Incident) -> "EvidenceRun":
         start = await take_look(
             self._sources,
             namespaces=Scope(incident=incident).namespaces,

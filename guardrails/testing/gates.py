@@ -1,6 +1,6 @@
 """A gate that plays prepared reports, for tests of adapters, policies and whole agents."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from guardrails.core.claims import ClaimKind
 from guardrails.core.evidence import (
@@ -17,6 +17,7 @@ from guardrails.core.evidence import (
 from guardrails.core.ids import CheckId
 from guardrails.core.incident import Incident
 from guardrails.gates.base import GateRequest, OnProgress
+from guardrails.gates.composition import sample
 
 _AT = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 _STATES = {
@@ -28,7 +29,7 @@ _STATES = {
 
 
 def scripted_report(verdict: GateVerdict, *, with_evidence: bool = True) -> GateReport:
-    """Build the smallest report that has a verdict.
+    """Build the smallest report that has a verdict, and whose evidence leads to it again.
 
     Args:
         verdict: The verdict; the one fact in the report has the state that goes with it.
@@ -42,7 +43,9 @@ def scripted_report(verdict: GateVerdict, *, with_evidence: bool = True) -> Gate
         observed="3" if verdict is GateVerdict.PASS else "0",
         expected="3",
         at=_AT,
+        settles_by=_AT + timedelta(hours=1) if verdict is GateVerdict.PENDING else None,
     )
+    evidence = (fact,) if with_evidence else ()
     return GateReport(
         gate="scripted",
         claim=ClaimKind.MITIGATED,
@@ -53,7 +56,8 @@ def scripted_report(verdict: GateVerdict, *, with_evidence: bool = True) -> Gate
         window=Window(state_seconds=0, full_seconds=0),
         started_at=_AT,
         ended_at=_AT,
-        evidence=(fact,) if with_evidence else (),
+        evidence=evidence,
+        trail=(sample(evidence, required=(), now=_AT),) if evidence else (),
         summary=f"scripted {verdict}",
     )
 

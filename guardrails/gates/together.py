@@ -1,0 +1,165 @@
+"""Several gates that must all pass: the evidence gate, and gates of others that a policy names.
+
+They judge at the same time. The first `fail` ends the rest; a pass needs every gate's, and holds
+the evidence of all of them.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from guardrails.core.claims import ClaimKind
+from guardrails.core.clock import Clock, SystemClock
+from guardrails.core.evidence import (
+    Evidence,
+    GateReport,
+    GateVerdict,
+    ReferenceInfo,
+    ReferenceSource,
+    SourceRef,
+    Tier,
+    Window,
+)
+from guardrails.core.ids import CheckId
+from guardrails.core.incident import Incident
+from guardrails.gates.base import Gate, GateRequest, GateRun, OnProgress
+from guardrails.gates.checks import Witness
+from guardrails.gates.composition import all_of, discrepancies
+from guardrails.gates.summary import summarize
+
+
+class GatesTogether:
+    """One gate made of several.
+
+    Args:
+        first: The gate whose report a pass rests on; it says tier, window and reference.
+        others: Gates that must pass, too.
+        clock: For the report of a gate that broke.
+    """
+
+    def __init__(self, first: Gate, others: Sequence[Gate], *, clock: Clock | None = None) -> None:
+        self._first = first
+        self._others = tuple(others)
+        self._clock: Clock = clock if clock is not None else SystemClock()
+
+    @property
+    def name(self) -> str:
+        """Names of all, for reports and metrics."""
+        return "+".join(gate.name for gate in (self._first, *self._others))
+
+    async def open(self, incident: Incident) -> "RunTogether":
+        """Open all of them."""
+        gates = (self._first, *self._others)
+        runs = await open_all(gates, incident)
+        return RunTogether(names=tuple(gate.name for gate in gates), runs=runs, clock=self._clock)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Unopened:
+    """Stands for a gate that could not be opened: it says so whenever it is asked."""
+
+    error: Exception
+
+    async def evaluate(
+        self, request: GateRequest, *, on_progress: OnProgress | None = None
+    ) -> GateReport:
+        """Raise what opening raised."""
+        del request, on_progress
+        raise self.error
+
+
+async def open_all(gates: Sequence[Gate], incident: Incident) -> tuple[GateRun, ...]:
+    """Open gates at the same time; one that breaks is unknown when it is asked."""
+    async with asyncio.TaskGroup() as group:
+        opened = [group.create_task(_open(gate, incident)) for gate in gates]
+    return tuple(task.result() for task in opened)
+
+
+async def _open(gate: Gate, incident: Incident) -> GateRun:
+    try:
+        return await gate.open(incident)
+    except Exception as error:  # noqa: BLE001  # a gate that breaks is unknown when it is asked
+        return _Unopened(error=error)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunTogether:
+    """The gates of one run."""
+
+    names: tuple[str, ...]
+    runs: tuple[GateRun, ...]
+    clock: Clock
+
+    async def evaluate(
+        self, request: GateRequest, *, on_progress: OnProgress | None = None
+    ) -> GateReport:
+        """Judge by all; cancellable at any time.
+
+        Returns:
+            The report of the gate with the worst verdict, whole, so that it replays. When all
+            pass, the first gate's, with the facts of the others added.
+        """
+        tasks = [
+            asyncio.create_task(self._one(name, run, request, on_progress))
+            for name, run in zip(self.names, self.runs, strict=True)
+        ]
+        try:
+            reports: list[GateReport] = []
+            for done in asyncio.as_completed(tasks):
+                report = await done
+                if report.verdict is GateVerdict.FAIL:
+                    return report
+                reports.append(report)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        worst = all_of(report.verdict for report in reports)
+        if worst is not GateVerdict.PASS:
+            return next(report for report in reports if report.verdict is worst)
+        first, *others = (task.result() for task in tasks)
+        return _joined(first, others)
+
+    async def _one(
+        self, name: str, run: GateRun, request: GateRequest, on_progress: OnProgress | None
+    ) -> GateReport:
+        try:
+            report = await run.evaluate(request, on_progress=on_progress)
+            wrong = discrepancies(report)
+        except Exception as error:  # noqa: BLE001  # a gate that breaks is unknown evidence
+            return self._broken(name, request, f"{type(error).__name__}: {error}")
+        if report.verdict is GateVerdict.PASS and wrong:
+            return self._broken(name, request, f"its report does not replay: {wrong[0]}")
+        return report
+
+    def _broken(self, name: str, request: GateRequest, why: str) -> GateReport:
+        now = self.clock.now()
+        fact = Witness(check=CheckId("gate-ran"), at=now).unknown(
+            SourceRef(source=name, detail="gate"), observed=why, expected="a report that replays"
+        )
+        return summarize(
+            GateReport(
+                gate=name,
+                claim=request.claim.kind if request.claim else ClaimKind.GAVE_UP,
+                verdict=GateVerdict.UNKNOWN,
+                required_tier=Tier.STATE,
+                reference=ReferenceInfo(source=ReferenceSource.NONE),
+                window=Window(state_seconds=0.0, full_seconds=0.0),
+                started_at=now,
+                ended_at=now,
+                evidence=(fact,),
+                waiting_for=(f"gate {name}: {why}",),
+            )
+        )
+
+
+def _joined(first: GateReport, others: Sequence[GateReport]) -> GateReport:
+    """Add the facts of other gates to a pass; they raise no tier, and the verdict stays."""
+    added = tuple(_of_gate(report.gate, fact) for report in others for fact in report.evidence)
+    return summarize(msgspec.structs.replace(first, evidence=(*first.evidence, *added)))
+
+
+def _of_gate(gate: str, fact: Evidence) -> Evidence:
+    return msgspec.structs.replace(fact, check=CheckId(f"{gate}:{fact.check}"), tier=Tier.STATE)
