@@ -15,6 +15,8 @@ class ReadStatus(StrEnum):
     ERROR = "error"
     """The server answered with an error."""
     UNREACHABLE = "unreachable"
+    MISSING = "missing"
+    """The server answered, and does not know the path: an older or another server."""
     GARBLED = "garbled"
     """The body is not what was asked for: truncated, not JSON, another kind, no data."""
     NOT_SERVED = "not-served"

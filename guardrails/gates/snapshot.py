@@ -84,6 +84,26 @@ class QueryResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """The labels of each value, in the same order; none when no value has any."""
 
 
+class PrometheusServer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What Prometheus says of itself; servers that speak its language do not all say it."""
+
+    read: Read = Read()
+    started_at: datetime | None = None
+    now: datetime | None = None
+    """Its clock when it answered, to the second."""
+    labels: dict[str, str] | None = None
+    """Its external labels: which Prometheus this is. None when it does not tell."""
+
+
+class JobTargets(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How many targets of a scrape job there are, by the namespace that they carry."""
+
+    job: str
+    namespace: str = ""
+    up: int = 0
+    down: int = 0
+
+
 class PrometheusState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What Prometheus says."""
 
@@ -92,6 +112,9 @@ class PrometheusState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     rules_read: Read = Read()
     rules: tuple[AlertingRule, ...] = ()
     queries: tuple[QueryResult, ...] = ()
+    server: PrometheusServer = PrometheusServer()
+    jobs_read: Read = Read()
+    jobs: tuple[JobTargets, ...] = ()
 
 
 class RoutedAlert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -103,6 +126,9 @@ class RoutedAlert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     silenced_by: tuple[str, ...] = ()
     inhibited_by: tuple[str, ...] = ()
     muted_by: tuple[str, ...] = ()
+    fingerprint: str = ""
+    ends_at: datetime | None = None
+    """When it is dropped unless it is sent again."""
 
 
 class SilenceMatcher(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -123,6 +149,28 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     created_by: str = ""
 
 
+class Route(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One route of Alertmanager's tree, with what it inherits filled in."""
+
+    receiver: str = ""
+    matchers: tuple[SilenceMatcher, ...] = ()
+    goes_on: bool = False
+    """Whether siblings after it are tried too (`continue`)."""
+    intervals: tuple[str, ...] = ()
+    """Names of the time intervals that mute it, or outside which it is mute."""
+    routes: tuple["Route", ...] = ()
+
+
+class Routing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What Alertmanager's configuration does with alerts, without any of its secrets."""
+
+    root: Route = Route()
+    heard: tuple[str, ...] = ()
+    """Receivers that notify anybody."""
+    digest: str = ""
+    """Of the whole configuration as Alertmanager shows it."""
+
+
 class AlertmanagerState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What Alertmanager says."""
 
@@ -130,6 +178,10 @@ class AlertmanagerState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     alerts: tuple[RoutedAlert, ...] = ()
     silences_read: Read = Read()
     silences: tuple[Silence, ...] = ()
+    status_read: Read = Read()
+    started_at: datetime | None = None
+    routing: Routing | None = None
+    """None when its configuration was not told."""
 
 
 T = TypeVar("T")

@@ -5,15 +5,18 @@ an alert is absent here proves nothing, since alerts live in memory only.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 
 import anyio
 import msgspec
 
 from guardrails.gates.alerts.http import HttpReader
+from guardrails.gates.alerts.routing import routing_of
 from guardrails.gates.snapshot import (
     AlertmanagerState,
     Read,
     RoutedAlert,
+    Routing,
     Silence,
     SilenceMatcher,
 )
@@ -26,9 +29,11 @@ class _Status(msgspec.Struct, frozen=True, rename="camel"):
     muted_by: list[str] | None = None
 
 
-class _Alert(msgspec.Struct, frozen=True):
+class _Alert(msgspec.Struct, frozen=True, rename="camel"):
     labels: dict[str, str]
     status: _Status
+    fingerprint: str = ""
+    ends_at: datetime | None = None
 
 
 class _SilenceStatus(msgspec.Struct, frozen=True):
@@ -49,6 +54,15 @@ class _Silence(msgspec.Struct, frozen=True, rename="camel"):
     created_by: str = ""
 
 
+class _Config(msgspec.Struct, frozen=True):
+    original: str = ""
+
+
+class _Server(msgspec.Struct, frozen=True):
+    uptime: datetime | None = None
+    config: _Config = _Config()
+
+
 class AlertmanagerReader:
     """Reads alerts and silences over HTTP (API v2)."""
 
@@ -58,9 +72,10 @@ class AlertmanagerReader:
         """Where it is, for messages."""
 
     async def read(self) -> AlertmanagerState:
-        """Read both at once."""
+        """Read everything at once."""
         alerts: tuple[Read, tuple[RoutedAlert, ...]] = (Read(), ())
         silences: tuple[Read, tuple[Silence, ...]] = (Read(), ())
+        status: tuple[Read, datetime | None, Routing | None] = (Read(), None, None)
 
         async def read_alerts() -> None:
             nonlocal alerts
@@ -70,14 +85,22 @@ class AlertmanagerReader:
             nonlocal silences
             silences = await self._silences()
 
+        async def read_status() -> None:
+            nonlocal status
+            status = await self._status()
+
         async with anyio.create_task_group() as group:
             group.start_soon(read_alerts)
             group.start_soon(read_silences)
+            group.start_soon(read_status)
         return AlertmanagerState(
             alerts_read=alerts[0],
             alerts=alerts[1],
             silences_read=silences[0],
             silences=silences[1],
+            status_read=status[0],
+            started_at=status[1],
+            routing=status[2],
         )
 
     async def _alerts(self) -> tuple[Read, tuple[RoutedAlert, ...]]:
@@ -89,6 +112,8 @@ class AlertmanagerReader:
                 silenced_by=tuple(a.status.silenced_by or ()),
                 inhibited_by=tuple(a.status.inhibited_by or ()),
                 muted_by=tuple(a.status.muted_by or ()),
+                fingerprint=a.fingerprint,
+                ends_at=a.ends_at,
             )
             for a in answer or ()
         )
@@ -109,6 +134,12 @@ class AlertmanagerReader:
             )
             for s in answer or ()
         )
+
+    async def _status(self) -> tuple[Read, datetime | None, Routing | None]:
+        read, answer = await self._http.get("/api/v2/status", _Server)
+        if answer is None:
+            return read, None, None
+        return read, answer.uptime, routing_of(answer.config.original)
 
 
 class Alertmanager(AlertmanagerReader):

@@ -6,8 +6,11 @@ shape. Everything else is a `Read` that says what happened and whether asking ag
 
 import ssl
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
 import anyio
@@ -23,6 +26,19 @@ MESSAGE_LIMIT = 200
 """Characters of a server's own words that are kept; a proxy's error page may be long."""
 
 _TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+_MISSING = frozenset({404, 405, 501})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched(Generic[T]):
+    """One answer, or why there is none."""
+
+    read: Read
+    value: T | None = None
+    """None unless the read went well."""
+    date: datetime | None = None
+    """The server's clock when it answered, to the second."""
 
 
 class HttpReader:
@@ -67,17 +83,26 @@ class HttpReader:
         Returns:
             How it went, and the value when it went well.
         """
+        found = await self.fetch(path, type_, params=params)
+        return found.read, found.value
+
+    async def fetch(
+        self, path: str, type_: type[T], *, params: Mapping[str, str] | None = None
+    ) -> Fetched[T]:
+        """Read one path, and the server's clock with it."""
         what = f"GET {path}"
         try:
             with anyio.fail_after(self._timeout):
                 response = await self._send(path, params or {})
         except (TimeoutError, httpx2.TimeoutException):
-            return _failed(ReadStatus.TIMEOUT, f"{what}: no answer in {self._timeout:g} s"), None
+            return Fetched(
+                read=_failed(ReadStatus.TIMEOUT, f"{what}: no answer in {self._timeout:g} s")
+            )
         except httpx2.TransportError as error:
             why = str(error) or type(error).__name__
-            return _failed(ReadStatus.UNREACHABLE, f"{what}: {why}"), None
+            return Fetched(read=_failed(ReadStatus.UNREACHABLE, f"{what}: {why}"))
         except (httpx2.DecodingError, httpx2.TooManyRedirects) as error:
-            return _failed(ReadStatus.GARBLED, f"{what}: {error}"), None
+            return Fetched(read=_failed(ReadStatus.GARBLED, f"{what}: {error}"))
         return self._judge(what, response, type_)
 
     async def _send(self, path: str, params: Mapping[str, str]) -> httpx2.Response:
@@ -93,25 +118,35 @@ class HttpReader:
         ) as client:
             return await client.get(self.url + path, params=dict(params))
 
-    def _judge(self, what: str, response: httpx2.Response, type_: type[T]) -> tuple[Read, T | None]:
+    def _judge(self, what: str, response: httpx2.Response, type_: type[T]) -> Fetched[T]:
         code = response.status_code
         if code == HTTPStatus.UNAUTHORIZED:
-            return Read(status=ReadStatus.UNAUTHORIZED, message=f"{what}: 401"), None
+            return Fetched(read=Read(status=ReadStatus.UNAUTHORIZED, message=f"{what}: 401"))
         if code == HTTPStatus.FORBIDDEN:
-            return Read(status=ReadStatus.FORBIDDEN, message=f"{what}: 403"), None
+            return Fetched(read=Read(status=ReadStatus.FORBIDDEN, message=f"{what}: 403"))
         if code != HTTPStatus.OK:
             said = " ".join(response.text.split())[:MESSAGE_LIMIT]
             message = f"{what}: {code} {said}".strip()
-            return Read(
-                status=ReadStatus.ERROR, message=message, temporary=code in _TEMPORARY
-            ), None
+            status = ReadStatus.MISSING if code in _MISSING else ReadStatus.ERROR
+            return Fetched(read=Read(status=status, message=message, temporary=code in _TEMPORARY))
         kind = response.headers.get("content-type", "")
         if "json" not in kind:
-            return _failed(ReadStatus.GARBLED, f"{what}: content type {kind or 'missing'}"), None
+            return Fetched(
+                read=_failed(ReadStatus.GARBLED, f"{what}: content type {kind or 'missing'}")
+            )
         try:
-            return Read(), msgspec.json.decode(response.content, type=type_)
+            value = msgspec.json.decode(response.content, type=type_)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            return _failed(ReadStatus.GARBLED, f"{what}: {error}"), None
+            return Fetched(read=_failed(ReadStatus.GARBLED, f"{what}: {error}"))
+        return Fetched(read=Read(), value=value, date=_date(response.headers.get("date", "")))
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def _is_url(url: str) -> bool:

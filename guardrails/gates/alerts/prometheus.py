@@ -10,14 +10,22 @@ import anyio
 import msgspec
 
 from guardrails.gates.alerts.http import HttpReader
+from guardrails.gates.alerts.server import ServerReader
 from guardrails.gates.snapshot import (
     AlertingRule,
     FiringAlert,
+    JobTargets,
+    PrometheusServer,
     PrometheusState,
     QueryResult,
     Read,
     ReadStatus,
 )
+
+UP = "count by (job, namespace) (up == 1)"
+"""Targets that answer scrapes. Asked as a query, for a list of targets may be megabytes long."""
+
+DOWN = "count by (job, namespace) (up == 0)"
 
 
 class _Alert(msgspec.Struct, frozen=True, rename="camel"):
@@ -87,6 +95,7 @@ class PrometheusReader:
 
     def __init__(self, http: HttpReader) -> None:
         self._http = http
+        self._server = ServerReader(http)
         self.place = http.place
         """Where it is, for messages."""
 
@@ -94,7 +103,9 @@ class PrometheusReader:
         """Read everything at once; the slowest answer sets the time."""
         alerts: tuple[Read, tuple[FiringAlert, ...]] = (Read(), ())
         rules: tuple[Read, tuple[AlertingRule, ...]] = (Read(), ())
+        server = PrometheusServer()
         answers: dict[str, QueryResult] = {}
+        asked = tuple(dict.fromkeys((*queries, UP, DOWN)))
 
         async def read_alerts() -> None:
             nonlocal alerts
@@ -104,13 +115,18 @@ class PrometheusReader:
             nonlocal rules
             rules = await self._rules()
 
+        async def read_server() -> None:
+            nonlocal server
+            server = await self._server.read()
+
         async def read_query(query: str) -> None:
             answers[query] = await self._query(query)
 
         async with anyio.create_task_group() as group:
             group.start_soon(read_alerts)
             group.start_soon(read_rules)
-            for query in dict.fromkeys(queries):
+            group.start_soon(read_server)
+            for query in asked:
                 group.start_soon(read_query, query)
         return PrometheusState(
             alerts_read=alerts[0],
@@ -118,6 +134,9 @@ class PrometheusReader:
             rules_read=rules[0],
             rules=rules[1],
             queries=tuple(answers[q] for q in dict.fromkeys(queries)),
+            server=server,
+            jobs_read=next((a.read for a in (answers[UP], answers[DOWN]) if not a.read.ok), Read()),
+            jobs=_jobs(answers[UP], answers[DOWN]),
         )
 
     async def _alerts(self) -> tuple[Read, tuple[FiringAlert, ...]]:
@@ -181,6 +200,18 @@ def _rule(group: _Group, rule: _Rule) -> AlertingRule:
         health=rule.health,
         last_error=rule.last_error,
         last_evaluation=rule.last_evaluation,
+    )
+
+
+def _jobs(up: QueryResult, down: QueryResult) -> tuple[JobTargets, ...]:
+    counts: dict[tuple[str, str], list[int]] = {}
+    for index, answer in enumerate((up, down)):
+        for labels, value in zip(answer.labels, answer.values, strict=False):
+            key = (labels.get("job", ""), labels.get("namespace", ""))
+            counts.setdefault(key, [0, 0])[index] = int(float(value))
+    return tuple(
+        JobTargets(job=job, namespace=namespace, up=up, down=down)
+        for (job, namespace), (up, down) in sorted(counts.items())
     )
 
 

@@ -49,10 +49,11 @@ def _lookback(node: object) -> float:
         case promql.SubqueryExpr():
             return _lookback(node.expr) + _seconds(node.range) + _seconds(node.offset)
         case _:
-            return max((_lookback(child) for child in _children(node)), default=0.0)
+            return max((_lookback(child) for child in children(node)), default=0.0)
 
 
-def _children(node: object) -> Iterator[object]:
+def children(node: object) -> Iterator[object]:
+    """Yield the expressions directly inside one."""
     match node:
         case promql.BinaryExpr():
             yield from (node.lhs, node.rhs)
@@ -91,7 +92,7 @@ def _metrics(node: object) -> Iterator[str]:
         case promql.SubqueryExpr():
             yield from _metrics(node.expr)
         case _:
-            for child in _children(node):
+            for child in children(node):
                 yield from _metrics(child)
 
 

@@ -1,19 +1,18 @@
 """Checks over Alertmanager: an alert that is only silenced, inhibited or muted is not clear."""
 
-import re
 from collections.abc import Iterator
 
 from guardrails.core.evidence import AlertRef, Evidence, SourceRef, Tier
 from guardrails.core.ids import CheckId
 from guardrails.core.incident import AlertMatcher
 from guardrails.gates.alerts.checks import clears_by, known_rules, name_of
+from guardrails.gates.alerts.matching import takes
 from guardrails.gates.alerts.rules import rules_for
 from guardrails.gates.checks import Check, Reference, Scope, View, Witness, aside
 from guardrails.gates.snapshot import (
     AlertmanagerState,
     RoutedAlert,
     Silence,
-    SilenceMatcher,
     Snapshot,
 )
 
@@ -133,15 +132,4 @@ def covers(silence: Silence, labels: dict[str, str]) -> bool:
     so that a narrower silence than the incident's own labels is still seen.
     """
     known = [m for m in silence.matchers if m.name in labels]
-    return bool(known) and all(_matches(m, labels[m.name]) for m in known)
-
-
-def _matches(matcher: SilenceMatcher, value: str) -> bool:
-    if not matcher.is_regex:
-        return (matcher.value == value) is matcher.is_equal
-    try:
-        hit = re.fullmatch(matcher.value, value) is not None
-    except re.error:
-        # RE2 knows forms that Python does not; not understood is taken as covering.
-        return True
-    return hit is matcher.is_equal
+    return bool(known) and all(takes(m, labels[m.name]) for m in known)
