@@ -36,6 +36,10 @@ STATE_SECONDS_DEFAULT = 60.0
 """As `GateSettings.stable_for`; used where a check is run outside a gate."""
 
 
+TRAFFIC_FLOOR_DEFAULT = 0.5
+"""As `GateSettings.traffic_floor`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
     """What healthy looked like, and what the run found when it began."""
@@ -79,6 +83,10 @@ class Scope:
     allow_no_alert_source: bool = False
     ignored_lists: frozenset[str] = frozenset()
     """Kinds that the policy leaves unread."""
+    traffic: tuple[str, ...] = ()
+    """Rates of requests that the policy names, instead of those behind the rules in scope."""
+    traffic_floor: float = TRAFFIC_FLOOR_DEFAULT
+    """Share of the requests from before the incident that must come."""
 
     @property
     def namespaces(self) -> tuple[str, ...]:

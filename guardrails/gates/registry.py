@@ -12,10 +12,19 @@ from guardrails.gates.alerts.checks import (
     ALERT_SOURCE,
     NO_NEW_ALERT,
 )
+from guardrails.gates.alerts.forged import ALERT_NOT_FORGED
+from guardrails.gates.alerts.history import ALERT_HISTORY_QUIET
+from guardrails.gates.alerts.identity import CLOCKS_AGREE, SAME_SOURCES
 from guardrails.gates.alerts.inputs import ALERT_INPUTS_PRESENT
 from guardrails.gates.alerts.live import ALERT_RULE_LIVE
+from guardrails.gates.alerts.routes import ALERT_ROUTES_KEPT
+from guardrails.gates.alerts.rules_kept import ALERT_RULES_KEPT
+from guardrails.gates.alerts.server_age import ALERTMANAGER_SETTLED, PROMETHEUS_SETTLED
 from guardrails.gates.alerts.slo import SLO_MET
 from guardrails.gates.alerts.suppression import ALERT_NOT_SUPPRESSED
+from guardrails.gates.alerts.targets import ALERT_TARGETS_UP
+from guardrails.gates.alerts.traffic import TRAFFIC_KEPT
+from guardrails.gates.alerts.watchdog import WATCHDOG_FIRES
 from guardrails.gates.checks import Check
 from guardrails.gates.diagnosis import ENTITY_EXISTS, ENTITY_OBSERVED
 from guardrails.gates.kubernetes.autoscalers import AUTOSCALER_ACTIVE
@@ -35,13 +44,24 @@ DEFAULT_CHECKS: tuple[Check, ...] = (
     RESTARTS_QUIET,
     SERVICE_REACHES_PODS,
     AUTOSCALER_ACTIVE,
+    SAME_SOURCES,
     ALERT_SOURCE,
     ALERT_CLEAR,
     ALERT_RULE_LIVE,
+    ALERT_RULES_KEPT,
     ALERT_INPUTS_PRESENT,
+    ALERT_TARGETS_UP,
     ALERT_NOT_SUPPRESSED,
+    ALERT_NOT_FORGED,
+    ALERT_ROUTES_KEPT,
+    ALERT_HISTORY_QUIET,
+    WATCHDOG_FIRES,
     NO_NEW_ALERT,
+    TRAFFIC_KEPT,
     SLO_MET,
+    CLOCKS_AGREE,
+    PROMETHEUS_SETTLED,
+    ALERTMANAGER_SETTLED,
     ENTITY_EXISTS,
     ENTITY_OBSERVED,
 )

@@ -23,9 +23,8 @@ from guardrails.core.evidence import (
 from guardrails.core.ids import CheckId
 from guardrails.core.incident import Goal, Incident
 from guardrails.gates.alerts.checks import known_rules
-from guardrails.gates.alerts.inputs import input_queries
+from guardrails.gates.alerts.queries import alert_queries
 from guardrails.gates.alerts.rules import window_for
-from guardrails.gates.alerts.slo import slo_queries
 from guardrails.gates.answering import queries_of, questions_of
 from guardrails.gates.base import GateRequest
 from guardrails.gates.checks import Check, Reference, Scope, View, Witness
@@ -104,6 +103,8 @@ class Vigil:
             quiet_seconds=case.settings.stable_for,
             allow_no_alert_source=case.settings.allow_no_alert_source,
             ignored_lists=frozenset(case.settings.ignore_lists),
+            traffic=case.settings.traffic,
+            traffic_floor=case.settings.traffic_floor,
         )
         alone = case.sources.prometheus is None and case.settings.allow_no_alert_source
         self.require = Tier.STATE if self.is_diagnosis or alone else case.settings.require
@@ -158,11 +159,11 @@ class Vigil:
     def _queries(self) -> list[str]:
         if self.is_diagnosis:
             return queries_of(self.checks)
-        incident = self.scope.incident
-        seen = self.history[-1] if self.history else self.case.reference.start
-        rules = known_rules(self.case.reference, seen) if seen is not None else []
-        slo = [q for s in incident.slo for q in slo_queries(s.query)]
-        return [*slo, *input_queries(incident, rules), *queries_of(self.checks)]
+        reference = self.case.reference
+        seen = self.history[-1] if self.history else reference.start
+        traffic = self.case.settings.traffic
+        asked = alert_queries(self.scope.incident, reference, seen, traffic=traffic)
+        return [*asked, *queries_of(self.checks)]
 
     @property
     def required(self) -> tuple[CheckId, ...]:
@@ -174,7 +175,9 @@ class Vigil:
             # What is named exists or does not; nothing has to stay so.
             return Window(state_seconds=0.0, full_seconds=0.0, derived_from="a diagnosis")
         rules = known_rules(self.case.reference, look)
-        return window_for(self.scope.incident, rules, self.case.settings)
+        sources = self.case.sources
+        only = sources.prometheus is None and sources.alertmanager is not None
+        return window_for(self.scope.incident, rules, self.case.settings, only_alertmanager=only)
 
     def _note_gap(self, at: datetime) -> None:
         """Enter time in which nobody looked into the trail, so that it proves nothing."""
@@ -255,7 +258,13 @@ class Vigil:
         waiting = self.judgement.waiting_for
         if limit_seconds is not None and self.window.full_seconds > limit_seconds:
             limit = format_duration(round(limit_seconds))
-            waiting = (*waiting, f"a longer wait than {limit} (gate.wait_at_most, or the run's)")
+            needed = format_duration(round(self.window.full_seconds))
+            longer = (
+                f"a longer wait than {limit} (gate.wait_at_most, or the run's): tier "
+                f"{self.require} takes {needed} here; raise it, or ask for less by gate.require "
+                "or gate.window"
+            )
+            waiting = (*waiting, longer)
         draft = GateReport(
             gate=self.case.name,
             claim=self.claim,

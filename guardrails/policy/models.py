@@ -66,6 +66,12 @@ class GateSettings(Strict):
     left out."""
     allow_no_alert_source: StrictBool = False
     """Whether a run without Prometheus may end `resolved`, at tier `state` at most."""
+    traffic: tuple[str, ...] = ()
+    """PromQL rates of requests, such as `sum(rate(http_requests_total{namespace="shop"}[2m]))`.
+    Without any, those behind the alert rules in scope are taken."""
+    traffic_floor: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Share of the requests from before the incident that must come again. Half leaves room for
+    the hours of a day, and none for a load generator that was stopped; 0 asks for none."""
     watch_for: Seconds = 0.0
     """How long an accepted mend is still watched; a regression in that time refuses the end after
     all. 0 ends the run with the pass, whose window has seen things stay good already."""

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from guardrails.core.evidence import AlertRef, Evidence, SourceRef, Tier
 from guardrails.core.ids import CheckId
 from guardrails.core.incident import AlertMatcher
+from guardrails.gates.alerts.changes import renamed
 from guardrails.gates.alerts.rules import (
     INTERVAL_DEFAULT_SECONDS,
     INTERVALS,
@@ -44,9 +45,15 @@ def judge_clear(view: View) -> list[Evidence]:
     if not state.alerts_read.ok:
         return [witness.unread(PROMETHEUS, state.alerts_read)]
     rules = known_rules(view.reference, look)
-    start = _active_at(view.reference.start)
+    start = active_at(view.reference.start)
     return [
-        _clear(witness, matcher, own_alerts(matcher, state.alerts, start), rules, view.scope)
+        _clear(
+            witness,
+            matcher,
+            [a for m in names_of(matcher, view) for a in own_alerts(m, state.alerts, start)],
+            rules,
+            view.scope,
+        )
         for matcher in view.scope.incident.alerts
     ]
 
@@ -78,6 +85,14 @@ def _clear(
     )
 
 
+def names_of(matcher: AlertMatcher, view: View) -> tuple[AlertMatcher, ...]:
+    """Return an alert of the incident, and itself again under each name that its rule has now."""
+    looks = (view.reference.start, view.reference.snapshot)
+    before = [rule for x in looks if x is not None and x.prometheus for rule in x.prometheus.rules]
+    state = view.look.prometheus
+    return (matcher, *renamed(matcher, before, state.rules if state is not None else ()))
+
+
 def own_alerts(
     matcher: AlertMatcher, alerts: Sequence[FiringAlert], start: Sequence[dict[str, str]]
 ) -> list[FiringAlert]:
@@ -100,7 +115,8 @@ def own_alerts(
     ]
 
 
-def _active_at(look: Snapshot | None) -> list[dict[str, str]]:
+def active_at(look: Snapshot | None) -> list[dict[str, str]]:
+    """Return the labels of what was active in a look."""
     state = look.prometheus if look is not None else None
     return [alert.labels for alert in state.alerts] if state is not None else []
 
@@ -141,7 +157,7 @@ def judge_new(view: View) -> list[Evidence]:
     if not state.alerts_read.ok:
         return [witness.unread(PROMETHEUS, state.alerts_read)]
     rules = known_rules(view.reference, look)
-    found = list(_new_alerts(witness, state.alerts, rules, view.reference, view.scope))
+    found = list(_new_alerts(witness, state.alerts, rules, view))
     if any(e.counts for e in found):
         return found
     return [
@@ -159,15 +175,16 @@ def _new_alerts(
     witness: Witness,
     alerts: Sequence[FiringAlert],
     rules: Sequence[AlertingRule],
-    reference: Reference,
-    scope: Scope,
+    view: View,
 ) -> Iterator[Evidence]:
+    reference, scope = view.reference, view.scope
+    mine = [m for matcher in scope.incident.alerts for m in names_of(matcher, view)]
     healthy = _firing_in(reference.snapshot)
     start = _firing_in(reference.start)
-    active = _active_at(reference.start)
+    active = active_at(reference.start)
     for alert in alerts:
-        own = any(own_alerts(m, [alert], active) for m in scope.incident.alerts)
-        if alert.state != "firing" or own:
+        own = any(own_alerts(m, [alert], active) for m in mine)
+        if alert.state != "firing" or own or _always_fires(alert, healthy, start):
             continue
         namespace = alert.labels.get("namespace", "")
         if namespace and namespace not in scope.namespaces:
@@ -184,6 +201,16 @@ def _new_alerts(
             yield found
         else:
             yield aside(found)
+
+
+def _always_fires(
+    alert: FiringAlert,
+    healthy: frozenset[tuple[tuple[str, str], ...]] | None,
+    start: frozenset[tuple[tuple[str, str], ...]] | None,
+) -> bool:
+    """Tell a watchdog, by its severity and its past; whether it still fires is its own check."""
+    before = (healthy or frozenset()) | (start or frozenset())
+    return alert.labels.get("severity") == "none" and _fingerprint(alert.labels) in before
 
 
 def _held(

@@ -27,6 +27,17 @@ def carriers(metric: str) -> str:
     return f'count by (job) ({{__name__="{metric}"}})'
 
 
+def carriers_in(look: Snapshot | None) -> frozenset[str]:
+    """Return the jobs that fed the incident's rules in a look, as far as it was asked."""
+    asked = carriers("").partition('"')[0]
+    return frozenset(
+        job
+        for query, answer in _answers(look).items()
+        if query.startswith(asked)
+        for job in _jobs(answer)
+    )
+
+
 def input_queries(incident: Incident, rules: Iterable[AlertingRule]) -> tuple[str, ...]:
     """Return what must be asked to judge the inputs of the incident's alerts."""
     known = list(rules)

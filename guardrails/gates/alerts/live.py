@@ -3,17 +3,17 @@
 An alert whose rule is gone, broken or made harder to meet clears at once and proves nothing.
 """
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from guardrails.core.evidence import AlertRef, Evidence, Tier
 from guardrails.core.ids import CheckId
 from guardrails.core.incident import AlertMatcher
+from guardrails.gates.alerts.changes import lost, why_broken
 from guardrails.gates.alerts.checks import RULES
-from guardrails.gates.alerts.rules import INTERVALS, canonical, interval_seconds, rules_for
+from guardrails.gates.alerts.rules import INTERVALS, interval_seconds, rules_for
 from guardrails.gates.checks import Check, Reference, View, Witness
 from guardrails.gates.snapshot import AlertingRule, PrometheusState
-from guardrails.policy.durations import format_duration
 
 ID = CheckId("alert-rule-live")
 
@@ -33,36 +33,58 @@ def judge_rules(view: View) -> list[Evidence]:
         return []
     if not state.rules_read.ok:
         return [witness.unread(RULES, state.rules_read)]
-    return [_judge(witness, m, state, view.reference) for m in view.scope.incident.alerts]
+    return [_judge(witness, m, state, view) for m in view.scope.incident.alerts]
 
 
 ALERT_RULE_LIVE = Check(id=ID, judge=judge_rules, tier=Tier.ALERTS, needs_prometheus=True)
 
 
-def _judge(
-    witness: Witness, matcher: AlertMatcher, state: PrometheusState, reference: Reference
-) -> Evidence:
+def _judge(witness: Witness, matcher: AlertMatcher, state: PrometheusState, view: View) -> Evidence:
     subject = AlertRef(labels=matcher.labels)
-    loaded = rules_for(matcher, state.rules)
-    before = _before(matcher, reference)
-    lost = "" if loaded and not before else _lost(loaded, before)
-    lost = lost or next(_broken(loaded), "")
-    if lost and before:
+    before = _before(matcher, view.reference)
+    loaded = rules_for(matcher, state.rules) or [
+        rule for rule in state.rules if any(not lost(old, [rule]) for old in before)
+    ]
+    gone = "" if loaded else "no such rule is loaded"
+    gone = gone or next((why for old in before if (why := lost(old, state.rules))), "")
+    gone = gone or next((why_broken(r) for r in loaded if r.health not in {"ok", "unknown"}), "")
+    if gone and before:
         return witness.violated(
-            subject, field="rule", observed=lost, expected=EXPECTED, query=RULES.detail
+            subject, field="rule", observed=gone, expected=EXPECTED, query=RULES.detail
         )
     # Not evaluated: the server has just started, or hangs. It proves nothing, and is no fault.
-    idle = next((why for rule in loaded if (why := _why_idle(rule, witness.at))), "")
-    if lost or idle:
+    now = state.server.now or witness.at
+    idle = next((why for rule in loaded if (why := _why_idle(rule, now))), "")
+    if gone or idle:
         return witness.unknown(
             subject,
             field="rule",
-            observed=lost or idle,
+            observed=gone or idle,
             expected="a rule that could fire",
             temporary=bool(loaded),
         )
-    return witness.satisfied(
+    return _evaluated_since(witness, subject, loaded, view) or witness.satisfied(
         subject, field="rule", observed="loaded, healthy and evaluated", expected="a live rule"
+    )
+
+
+def _evaluated_since(
+    witness: Witness, subject: AlertRef, loaded: Sequence[AlertingRule], view: View
+) -> Evidence | None:
+    """Say that a rule has not seen the world since it was last changed."""
+    written = view.scope.last_write_at
+    late = [r for r in loaded if written and r.last_evaluation and r.last_evaluation <= written]
+    if not late or written is None:
+        return None
+    needs = INTERVALS * interval_seconds(late[0]) + EVALUATION_SLACK_SECONDS
+    return witness.violated(
+        subject,
+        field="lastEvaluation",
+        observed=f"rule {late[0].name} was last evaluated before the last change",
+        expected="an evaluation since",
+        query=RULES.detail,
+        settles_by=written + timedelta(seconds=needs),
+        settling=f"rule {late[0].name} to be evaluated after the last change",
     )
 
 
@@ -81,28 +103,6 @@ def _before(matcher: AlertMatcher, reference: Reference) -> list[AlertingRule]:
         if live:
             return live
     return []
-
-
-def _lost(loaded: Sequence[AlertingRule], before: Sequence[AlertingRule]) -> str:
-    """Return what was taken from the rules that would have fired."""
-    if not loaded:
-        return "no such rule is loaded"
-    for old in before:
-        same = [r for r in loaded if canonical(r.query) == canonical(old.query)]
-        if not same:
-            return f"rule {old.name} was changed: {loaded[0].query} (it was {old.query})"
-        shortest = min(rule.for_seconds for rule in same)
-        if shortest > old.for_seconds:
-            now, then = format_duration(shortest), format_duration(old.for_seconds)
-            return f"rule {old.name} fires only after {now} (it was {then})"
-    return ""
-
-
-def _broken(loaded: Sequence[AlertingRule]) -> Iterator[str]:
-    for rule in loaded:
-        if rule.health not in {"ok", "unknown"}:
-            said = f": {rule.last_error}" if rule.last_error else ""
-            yield f"rule {rule.name} has health {rule.health or 'unset'}{said}"
 
 
 def _why_idle(rule: AlertingRule, at: datetime) -> str | None:

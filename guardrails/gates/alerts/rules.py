@@ -136,7 +136,18 @@ def _could_make(rule: AlertingRule, matcher: AlertMatcher) -> bool:
     )
 
 
-def window_for(incident: Incident, rules: Iterable[AlertingRule], settings: GateSettings) -> Window:
+RESEND_SECONDS = 60.0
+"""Prometheus tells Alertmanager of a firing alert again this often (`--rules.alert.resend-delay`):
+so long may an Alertmanager that was emptied know nothing of it."""
+
+
+def window_for(
+    incident: Incident,
+    rules: Iterable[AlertingRule],
+    settings: GateSettings,
+    *,
+    only_alertmanager: bool = False,
+) -> Window:
     """Derive how long things must stay good.
 
     Args:
@@ -144,7 +155,14 @@ def window_for(incident: Incident, rules: Iterable[AlertingRule], settings: Gate
         rules: Every rule known: those loaded now and those of the reference, so that shortening
             a rule does not shorten its proof.
         settings: `window` may fix the length; `stable_for` is the least.
+        only_alertmanager: No Prometheus was given, so no rule is known either.
     """
+    if only_alertmanager:
+        return Window(
+            state_seconds=settings.stable_for + RESEND_SECONDS,
+            full_seconds=settings.stable_for + RESEND_SECONDS,
+            derived_from="the policy's gate.stable_for + 1m, for Alertmanager is the only witness",
+        )
     if isinstance(settings.window, float):
         return Window(
             state_seconds=settings.stable_for,

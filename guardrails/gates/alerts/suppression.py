@@ -1,20 +1,16 @@
 """Checks over Alertmanager: an alert that is only silenced, inhibited or muted is not clear."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from guardrails.core.evidence import AlertRef, Evidence, SourceRef, Tier
 from guardrails.core.ids import CheckId
 from guardrails.core.incident import AlertMatcher
-from guardrails.gates.alerts.checks import clears_by, known_rules, name_of
+from guardrails.gates.alerts.checks import clears_by, known_rules, name_of, names_of
 from guardrails.gates.alerts.matching import takes
-from guardrails.gates.alerts.rules import rules_for
-from guardrails.gates.checks import Check, Reference, Scope, View, Witness, aside
-from guardrails.gates.snapshot import (
-    AlertmanagerState,
-    RoutedAlert,
-    Silence,
-    Snapshot,
-)
+from guardrails.gates.alerts.rules import UNPARSED_RANGE_SECONDS, rules_for
+from guardrails.gates.checks import Check, View, Witness, aside
+from guardrails.gates.snapshot import AlertingRule, AlertmanagerState, RoutedAlert, Silence
 
 ID = CheckId("alert-not-suppressed")
 
@@ -25,15 +21,17 @@ SILENCES = SourceRef(source="alertmanager", detail="GET /api/v2/silences")
 def judge_suppression(view: View) -> list[Evidence]:
     """Judge what Alertmanager holds of the incident's alerts, and who silenced them."""
     look = view.look
-    witness = Witness(check=ID, at=look.at, tier=Tier.ALERTS)
     state = look.alertmanager
     if state is None:
         return []
+    # Without Prometheus nothing here proves that an alert is clear: then it is no alert evidence.
+    tier = Tier.ALERTS if look.prometheus is not None else Tier.STATE
+    witness = Witness(check=ID, at=look.at, tier=tier)
     found = list(_unread(witness, state))
     if found:
         return found
     for matcher in view.scope.incident.alerts:
-        found.extend(_judge_alert(witness, matcher, look, state, view.reference, view.scope))
+        found.extend(_judge_alert(witness, matcher, state, view))
     if found:
         return found
     return [witness.satisfied(ALERTS, observed="the incident names no alert to look for")]
@@ -44,6 +42,22 @@ ALERT_NOT_SUPPRESSED = Check(
 )
 
 
+def matchers_of(view: View) -> tuple[AlertMatcher, ...]:
+    """Return the incident's alerts, under every name that their rules have now."""
+    return tuple(m for alert in view.scope.incident.alerts for m in names_of(alert, view))
+
+
+def label_sets(view: View) -> list[dict[str, str]]:
+    """Return the labels of the incident's alerts: as it names them, and as they were seen."""
+    looks = (view.reference.snapshot, view.reference.start, view.look)
+    seen = [a.labels for x in looks if x and x.prometheus for a in x.prometheus.alerts]
+    seen += [a.labels for x in looks if x and x.alertmanager for a in x.alertmanager.alerts]
+    named = matchers_of(view)
+    found = [m.labels for m in named]
+    found += [labels for labels in seen if any(m.matches(labels) for m in named)]
+    return [labels for i, labels in enumerate(found) if labels not in found[:i]]
+
+
 def _unread(witness: Witness, state: AlertmanagerState) -> Iterator[Evidence]:
     if not state.alerts_read.ok:
         yield witness.unread(ALERTS, state.alerts_read)
@@ -51,38 +65,16 @@ def _unread(witness: Witness, state: AlertmanagerState) -> Iterator[Evidence]:
         yield witness.unread(SILENCES, state.silences_read)
 
 
-def _judge_alert(  # private; one call
-    witness: Witness,
-    matcher: AlertMatcher,
-    look: Snapshot,
-    state: AlertmanagerState,
-    reference: Reference,
-    scope: Scope,
+def _judge_alert(
+    witness: Witness, matcher: AlertMatcher, state: AlertmanagerState, view: View
 ) -> Iterator[Evidence]:
-    held = [a for a in state.alerts if matcher.matches(a.labels)]
-    by = clears_by(rules_for(matcher, known_rules(reference, look)), scope)
-    blind = look.prometheus is not None and not look.prometheus.alerts_read.ok
+    names = names_of(matcher, view)
+    held = [a for a in state.alerts if any(m.matches(a.labels) for m in names)]
+    # A suppressed alert says more than an active one beside it.
+    held.sort(key=lambda alert: alert.state == "active")
     for alert in held[:1]:
-        if blind and alert.state == "active":
-            # Held here until it expires, minutes after a Prometheus that went away said so last.
-            yield witness.unknown(
-                AlertRef(labels=alert.labels),
-                field="status.state",
-                observed="active, and Prometheus does not tell whether it still fires",
-                expected="resolved",
-                temporary=True,
-            )
-            continue
-        yield witness.violated(
-            AlertRef(labels=alert.labels),
-            field="status.state",
-            observed=alert.state + _why(alert),
-            expected="resolved",
-            query=ALERTS.detail,
-            settles_by=by,
-            settling=f"alert {name_of(alert.labels)} to resolve in Alertmanager",
-        )
-    silenced = list(_silences(witness, matcher, state, reference))
+        yield _held(witness, alert, matcher, view)
+    silenced = list(_silences(witness, matcher, state, view))
     yield from silenced
     if not held and not any(e.counts for e in silenced):
         yield witness.satisfied(
@@ -91,6 +83,37 @@ def _judge_alert(  # private; one call
             observed="not held, not silenced",
             expected="resolved, and no silence over it",
         )
+
+
+def _held(witness: Witness, alert: RoutedAlert, matcher: AlertMatcher, view: View) -> Evidence:
+    state = view.look.prometheus
+    if state is not None and not state.alerts_read.ok and alert.state == "active":
+        # Held here until it expires, minutes after a Prometheus that went away said so last.
+        return witness.unknown(
+            AlertRef(labels=alert.labels),
+            field="status.state",
+            observed="active, and Prometheus does not tell whether it still fires",
+            expected="resolved",
+            temporary=True,
+        )
+    return witness.violated(
+        AlertRef(labels=alert.labels),
+        field="status.state",
+        observed=alert.state + _why(alert),
+        expected="resolved",
+        query=ALERTS.detail,
+        settles_by=_resolves_by(matcher, view),
+        settling=f"alert {name_of(alert.labels)} to resolve in Alertmanager",
+    )
+
+
+def _resolves_by(matcher: AlertMatcher, view: View) -> datetime | None:
+    rules = rules_for(matcher, known_rules(view.reference, view.look))
+    if rules or view.look.prometheus is not None:
+        return clears_by(rules, view.scope)
+    # What Alertmanager alone holds comes from a rule that nobody here can read.
+    unread = AlertingRule(name="", query="", keep_firing_seconds=UNPARSED_RANGE_SECONDS)
+    return clears_by([unread], view.scope)
 
 
 def _why(alert: RoutedAlert) -> str:
@@ -102,17 +125,20 @@ def _why(alert: RoutedAlert) -> str:
 
 
 def _silences(
-    witness: Witness, matcher: AlertMatcher, state: AlertmanagerState, reference: Reference
+    witness: Witness, matcher: AlertMatcher, state: AlertmanagerState, view: View
 ) -> Iterator[Evidence]:
     before = {
         silence.id
-        for look in (reference.snapshot, reference.start)
+        for look in (view.reference.snapshot, view.reference.start)
         if look is not None and look.alertmanager is not None
         for silence in look.alertmanager.silences
         if silence.state != "expired"
     }
+    names = names_of(matcher, view)
+    sets = [x for x in label_sets(view) if any(m.matches(x) for m in names)]
     for silence in state.silences:
-        if silence.state not in {"active", "pending"} or not covers(silence, matcher.labels):
+        is_on = silence.state in {"active", "pending"}
+        if not is_on or not any(covers(silence, labels) for labels in sets):
             continue
         found = witness.violated(
             AlertRef(labels=matcher.labels),

@@ -1,0 +1,237 @@
+"""Whether the services in scope are still used: error alerts go quiet when nobody asks anything.
+
+How many requests there were is read from the counters that the rules themselves look at, with the
+labels that tell an outcome left out; a policy may name others. Compared with the rate from before
+the incident.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from guardrails.core.evidence import Evidence, SourceRef, Tier
+from guardrails.core.ids import CheckId
+from guardrails.core.incident import AlertMatcher, Incident
+from guardrails.gates.alerts.checks import VOLATILE_LABELS, clears_by, own_alerts
+from guardrails.gates.alerts.rules import interval_seconds, lookback_seconds, rules_for
+from guardrails.gates.alerts.selectors import (
+    OUTCOMES,
+    Selector,
+    requests_of,
+    selectors,
+    speaks_of,
+    written,
+)
+from guardrails.gates.checks import Check, Reference, Scope, View, Witness, aside
+from guardrails.gates.snapshot import AlertingRule, QueryResult, ReadStatus, Snapshot
+
+ID = CheckId("traffic-kept")
+
+TRAFFIC = SourceRef(source="prometheus", detail="request rate")
+
+ENOUGH = 50.0
+"""Requests in one range, from which half of them is no chance: a Poisson count of 50 falls below
+25 once in 10,000 looks."""
+
+SOME = 10.0
+"""Requests in one range, from which none at all is no chance (once in 20,000 looks)."""
+
+MARGIN = timedelta(seconds=30)
+"""Beside the range and the `for` that a rule needs to fire: scrapes and evaluations are not in
+step."""
+
+MOST = 6
+"""Measures asked for; an incident may name many alerts over the same few counters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """One rate of requests."""
+
+    query: str
+    range_seconds: float
+
+    def before(self, at: datetime) -> str:
+        """Return the query for the same rate at an earlier time, whatever the expression is."""
+        return f"last_over_time(({self.query})[30s:5s] @ {at.timestamp():.0f})"
+
+
+def traffic_queries(
+    incident: Incident, reference: Reference, seen: Snapshot | None, named: Sequence[str]
+) -> tuple[str, ...]:
+    """Return what must be asked to judge the traffic."""
+    found = measures(incident, reference, seen, named)
+    at = healthy_at(incident, reference)
+    before = [m.before(at) for m in found] if at is not None else []
+    return (*(m.query for m in found), *before)
+
+
+def measures(
+    incident: Incident, reference: Reference, seen: Snapshot | None, named: Sequence[str]
+) -> tuple[Measure, ...]:
+    """Return the rates that show the traffic of an incident.
+
+    Args:
+        incident: Its alerts say which rules, and which services.
+        reference: Rules as they were, which no run can have changed.
+        seen: A look, for its rules where the reference has none.
+        named: Rates that the policy names instead.
+    """
+    if named:
+        return tuple(Measure(query=q, range_seconds=lookback_seconds(q)) for q in named[:MOST])
+    rules = _rules(reference, seen)
+    own = [
+        measure
+        for alert in incident.alerts
+        for rule in rules_for(alert, rules)
+        for measure in _measures(rule, alert, incident)
+    ]
+    if not own:
+        namespaces = Scope(incident=incident).namespaces
+        near = [rule for rule in rules if speaks_of(rule.query, namespaces)]
+        anything = AlertMatcher(labels={})
+        own = [
+            measure
+            for rule in near
+            for measure in _measures(rule, anything, incident)
+            if "namespace" in measure.query
+        ]
+    return tuple(dict.fromkeys(own))[:MOST]
+
+
+def _rules(reference: Reference, seen: Snapshot | None) -> list[AlertingRule]:
+    for look in (reference.snapshot, reference.start, seen):
+        state = look.prometheus if look is not None else None
+        if state is not None and state.rules:
+            return list(state.rules)
+    return []
+
+
+def _measures(rule: AlertingRule, alert: AlertMatcher, incident: Incident) -> Iterator[Measure]:
+    """Yield the rates of all requests behind the counters of a rule."""
+    found = selectors(rule.query)
+    grouping = frozenset[str]().union(*(s.grouping for s in found))
+    for selector in found:
+        metric = requests_of(selector)
+        if metric is None:
+            continue
+        series = written(metric, _narrowed(selector, grouping, alert, incident))
+        query = f"sum(rate({series}[{selector.range_seconds * 1000:.0f}ms]))"
+        yield Measure(query=query, range_seconds=selector.range_seconds)
+
+
+def _narrowed(
+    selector: Selector, grouping: frozenset[str], alert: AlertMatcher, incident: Incident
+) -> list[tuple[str, str, str]]:
+    """Return the matchers that keep the requests to the services of an alert."""
+    kept = [m for m in selector.matchers if m[0] != "__name__" and not OUTCOMES.search(m[0])]
+    told = {name for name, _, _ in kept}
+    mine = {
+        name: value
+        for name, value in alert.labels.items()
+        if name in grouping and name not in told | VOLATILE_LABELS and not OUTCOMES.search(name)
+    }
+    kept += [(name, "=", value) for name, value in sorted(mine.items())]
+    namespaces = Scope(incident=incident).namespaces
+    if "namespace" in grouping and "namespace" not in told | mine.keys() and namespaces:
+        kept.append(("namespace", "=~", "|".join(namespaces)))
+    return kept
+
+
+def healthy_at(incident: Incident, reference: Reference) -> datetime | None:
+    """Return a time shortly before the incident; None when nothing tells one.
+
+    The alert fired by what came before it, so its range and `for` are gone back, too.
+    """
+    rules = _rules(reference, None)
+    start = reference.start
+    state = start.prometheus if start is not None else None
+    began = [a.starts_at for a in incident.alerts if a.starts_at is not None]
+    if not began and state is not None:
+        active = [a for m in incident.alerts for a in own_alerts(m, state.alerts, ())]
+        began = [a.active_at for a in active if a.active_at is not None]
+    if began:
+        mine = [rule for alert in incident.alerts for rule in rules_for(alert, rules)]
+        needs = max((_to_fire(rule) for rule in mine), default=0.0)
+        return min(began) - timedelta(seconds=needs) - MARGIN
+    return reference.snapshot.at if reference.snapshot is not None else None
+
+
+def _to_fire(rule: AlertingRule) -> float:
+    return lookback_seconds(rule.query) + rule.for_seconds + interval_seconds(rule)
+
+
+def judge_traffic(view: View) -> list[Evidence]:
+    """Judge whether each rate is at least a share of what it was before the incident."""
+    state = view.look.prometheus
+    if state is None:
+        return []
+    witness = Witness(check=ID, at=view.look.at, tier=Tier.ALERTS)
+    scope = view.scope
+    found = measures(scope.incident, view.reference, view.look, scope.traffic)
+    at = healthy_at(scope.incident, view.reference)
+    if not found or at is None:
+        said = "no counter of requests is known" if not found else "no time before it is known"
+        unknown = witness.unknown(TRAFFIC, observed=said, expected="gate.traffic in the policy")
+        return [aside(unknown)]
+    answers = {q.query: q for q in state.queries}
+    judging = _Judging(witness=witness, answers=answers, scope=scope, at=at)
+    return [judging.judge(measure) for measure in found]
+
+
+TRAFFIC_KEPT = Check(id=ID, judge=judge_traffic, tier=Tier.ALERTS, needs_prometheus=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judging:
+    """All answers of one look."""
+
+    witness: Witness
+    answers: dict[str, QueryResult]
+    scope: Scope
+    at: datetime
+
+    def judge(self, measure: Measure) -> Evidence:
+        subject = SourceRef(source="prometheus", detail=measure.query)
+        now, before = (self.answers.get(q) for q in (measure.query, measure.before(self.at)))
+        if now is None or before is None:
+            return self.witness.unknown(subject, observed="was not asked yet", temporary=True)
+        if not now.read.ok:
+            return self.witness.unread(subject, now.read)
+        if not before.read.ok:
+            unread = self.witness.unread(subject, before.read)
+            # A server that does not know `@` refuses the query for good.
+            return unread if before.read.temporary or _refused(before) else aside(unread)
+        return self._compare(subject, measure, _total(now.values), _total(before.values))
+
+    def _compare(self, subject: SourceRef, measure: Measure, now: float, before: float) -> Evidence:
+        floor = self.scope.traffic_floor
+        expected = f"at least {floor:.0%} of the {before:.3g} requests/s of {self.at:%H:%M:%S}"
+        observed = f"{now:.3g} requests/s"
+        usual = before * measure.range_seconds
+        if now >= floor * before:
+            found = self.witness.satisfied(subject, observed=observed, expected=expected)
+            return found if before > 0 else aside(found)
+        found = self.witness.violated(
+            subject,
+            field="traffic",
+            observed=observed,
+            expected=expected,
+            query=measure.query,
+            settles_by=self._settles(measure),
+            settling="requests to come as they did before the incident",
+        )
+        told = usual >= ENOUGH or (now == 0 and usual >= SOME)
+        return found if told else aside(found)
+
+    def _settles(self, measure: Measure) -> datetime | None:
+        rule = AlertingRule(name="", query="", keep_firing_seconds=measure.range_seconds)
+        return clears_by([rule], self.scope)
+
+
+def _refused(answer: QueryResult) -> bool:
+    return answer.read.status in {ReadStatus.FORBIDDEN, ReadStatus.UNAUTHORIZED}
+
+
+def _total(values: Iterable[str]) -> float:
+    return sum(float(value) for value in values if value != "NaN")
