@@ -25,14 +25,14 @@ def quantile(values: Sequence[float], q: float) -> float:
     return ordered[min(len(ordered) - 1, int(q * len(ordered)))]
 
 
-def show(title: str, rows: Sequence[Mapping[str, object]]) -> None:
+def show(title: str, rows: Sequence[Mapping[str, object]], *, width: int = 110) -> None:
     """Print rows as a table; the first row's keys are the columns."""
     table = Table(title=title, title_justify="left")
     for column in rows[0]:
         table.add_column(column, justify="left" if column == next(iter(rows[0])) else "right")
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
-    Console(file=sys.stdout, width=110).print(table)
+    Console(file=sys.stdout, width=width).print(table)
 
 
 def save(name: str, results: Mapping[str, object]) -> Path:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from e2e.alerts import names, quiet
 from e2e.clusters.cluster import Cluster
+from e2e.faults import NAMESPACE
 from e2e.waiting import wait_until
 
-NAMESPACE = "shop"
 WORKLOADS = ("frontend", "catalog", "checkout", "payment")
 MANIFESTS = Path(__file__).resolve().parent / "faults" / "app" / "manifests"
 

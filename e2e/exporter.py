@@ -26,13 +26,17 @@ PHASES = ("Pending", "Succeeded", "Failed", "Running", "Unknown")
 CONDITION_STATES = ("true", "false", "unknown")
 
 
-class _NodeSpec(ApiStruct, frozen=True, kw_only=True):
+class NodeSpec(ApiStruct, frozen=True, kw_only=True):
+    """What a node should be."""
+
     unschedulable: bool = False
 
 
-class _Node(ApiStruct, frozen=True, kw_only=True):
+class Node(ApiStruct, frozen=True, kw_only=True):
+    """A node."""
+
     metadata: Metadata
-    spec: _NodeSpec = _NodeSpec()
+    spec: NodeSpec = NodeSpec()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +46,7 @@ class Objects:
     pods: tuple[Pod, ...] = ()
     deployments: tuple[Deployment, ...] = ()
     services: tuple[Service, ...] = ()
-    nodes: tuple[_Node, ...] = ()
+    nodes: tuple[Node, ...] = ()
 
 
 class ObjectMetrics(Collector):
@@ -63,10 +67,7 @@ class ObjectMetrics(Collector):
             )
             failures.add_metric([], self._failures)
             yield failures
-            yield from _pod_metrics(self._seen.pods)
-            yield from _container_metrics(self._seen.pods)
-            yield from _deployment_metrics(self._seen.deployments)
-            yield from _other_metrics(self._seen)
+            yield from object_metrics(self._seen)
 
     def describe(self) -> Iterable[Metric]:
         """Say nothing in advance, so that registering does not read the API."""
@@ -78,11 +79,19 @@ class ObjectMetrics(Collector):
                 pods=tuple(self._api.list("/api/v1/pods", Pod)),
                 deployments=tuple(self._api.list("/apis/apps/v1/deployments", Deployment)),
                 services=tuple(self._api.list("/api/v1/services", Service)),
-                nodes=tuple(self._api.list("/api/v1/nodes", _Node)),
+                nodes=tuple(self._api.list("/api/v1/nodes", Node)),
             )
         except httpx2.HTTPError as error:
             self._failures += 1
             sys.stderr.write(f"keeping what was seen last: {error}\n")
+
+
+def object_metrics(seen: Objects) -> Iterable[Metric]:
+    """Yield the series of what was read at one look."""
+    yield from _pod_metrics(seen.pods)
+    yield from _container_metrics(seen.pods)
+    yield from _deployment_metrics(seen.deployments)
+    yield from _other_metrics(seen)
 
 
 def _pod_metrics(pods: Iterable[Pod]) -> Iterable[Metric]:

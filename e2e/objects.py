@@ -170,6 +170,7 @@ class PodSpec(ApiStruct, frozen=True, kw_only=True):
     volumes: list[Volume] = []
     node_name: str = ""
     restart_policy: str = "Always"
+    dns_policy: str = ""
 
 
 class PodCondition(ApiStruct, frozen=True, kw_only=True):

@@ -1,8 +1,8 @@
 """Request traffic of the app, as its users and its services would see it.
 
 For every declared flow this walks the way a packet goes: client pod, Service, EndpointSlice,
-port, ready pod, container port, NetworkPolicies on the way. What is found there decides whether
-the request counts as answered or as an error, under the metric names that the rules read.
+port, ready pod, container port, NetworkPolicies and mesh on the way. What is found there decides
+whether the request counts as answered or as an error, under the metric names that the rules read.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx2
 import msgspec
@@ -22,6 +23,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_
 from prometheus_client.metrics import disable_created_metrics
 
 from e2e.api import KubernetesApi
+from e2e.mesh import NO_MESH, Mesh
 from e2e.network_policy import NetworkPolicy, Packet, allowed
 from e2e.objects import ApiStruct, EndpointSlice, Metadata, Pod, Service, ServicePort
 
@@ -47,6 +49,11 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Value of the client pods' `app` label; `None` means users outside the cluster."""
     service: str
     port: int
+    env: str = ""
+    """Variable of the client that holds the URL it calls; without one it calls the Service."""
+    load: float = 1.0
+    """How many times the declared rate its clients put on the service while they run. Only the
+    service's latency shows it: as many requests are counted as for any other flow."""
 
 
 class Flows(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,9 +62,19 @@ class Flows(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     namespace: str
     requests_per_second: float
     flows: list[Flow]
+    pod_capacity: float = 0.0
+    """Requests per second that a pod answers in time; 0 means any number."""
+
+    @property
+    def roots(self) -> list[Flow]:
+        """The flows that no other flow causes."""
+        called = {each.service for each in self.flows}
+        return [each for each in self.flows if each.client is None or each.client not in called]
 
 
-class _Namespace(ApiStruct, frozen=True, kw_only=True):
+class Namespace(ApiStruct, frozen=True, kw_only=True):
+    """A namespace's labels."""
+
     metadata: Metadata
 
 
@@ -70,6 +87,7 @@ class World:
     pods: Sequence[Pod]
     policies: Sequence[NetworkPolicy]
     namespaces: Mapping[str, Mapping[str, str]]
+    mesh: Mesh = NO_MESH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +124,8 @@ def request(flow: Flow, *, flows: Flows, world: World, turn: int) -> list[Answer
                 caused.extend(request(each, flows=flows, world=world, turn=turn))
         if any(answer.code != OK for answer in caused):
             code = ERROR_BELOW
-    own = PATIENCE_SECONDS if code == TIMED_OUT else HOP_SECONDS
+    slow = code == TIMED_OUT or _overloaded(flow.service, flows=flows, world=world)
+    own = PATIENCE_SECONDS if slow else HOP_SECONDS
     seconds = own + sum(answer.seconds for answer in caused)
     return [Answer(service=flow.service, code=code, seconds=seconds), *caused]
 
@@ -118,14 +137,45 @@ def _client(flow: Flow, *, world: World, turn: int) -> Pod | None:
     return pods[turn % len(pods)] if flow.client is not None and pods else None
 
 
+def _overloaded(service: str, *, flows: Flows, world: World) -> bool:
+    """Tell whether a service's pods get more requests than they answer in time."""
+    if not flows.pod_capacity:
+        return False
+    pods = [p for p in world.pods if p.metadata.labels.get("app") == service and _ready(p)]
+    loads = [
+        each.load
+        for each in flows.flows
+        if each.service == service
+        and (each.client is None or _client(each, world=world, turn=0) is not None)
+    ]
+    return sum(loads) * flows.requests_per_second > flows.pod_capacity * max(1, len(pods))
+
+
+def _destination(flow: Flow, *, source: Pod | None) -> tuple[str, int]:
+    """Return the Service and port that the client calls, as its environment says."""
+    if source is None or not flow.env:
+        return flow.service, flow.port
+    variables = {v.name: v.value for one in source.spec.containers for v in one.env}
+    try:
+        parts = urlsplit(variables.get(flow.env, ""))
+        return (parts.hostname or "").partition(".")[0], parts.port or 80
+    except ValueError:
+        return "", 0  # no URL: nothing of that name exists
+
+
+NAMES_UNKNOWN = frozenset({"Default", "None"})
+"""DNS policies under which a pod does not ask the cluster's DNS for names of Services."""
+
+
 def _walk(flow: Flow, *, source: Pod | None, world: World, turn: int) -> int:
-    service = world.services.get(flow.service)
-    if service is None:
+    name, number = _destination(flow, source=source)
+    service = world.services.get(name)
+    if service is None or (source is not None and source.spec.dns_policy in NAMES_UNKNOWN):
         return REFUSED  # its name does not resolve
-    offered = next((each for each in service.spec.ports or [] if each.port == flow.port), None)
+    offered = next((each for each in service.spec.ports or [] if each.port == number), None)
     if offered is None:
         return REFUSED
-    backends = _backends(flow.service, offered=offered, world=world)
+    backends = _backends(name, offered=offered, world=world)
     if not backends:
         return REFUSED
     address, port = backends[turn % len(backends)]
@@ -135,6 +185,10 @@ def _walk(flow: Flow, *, source: Pod | None, world: World, turn: int) -> int:
     packet = Packet(source=source, target=target, port=port)
     if not allowed(packet, policies=world.policies, namespaces=world.namespaces):
         return TIMED_OUT  # dropped without an answer
+    if world.mesh.drops(source=source, target=target):
+        return TIMED_OUT
+    if world.mesh.denies(source=source, target=target):
+        return REFUSED
     declared = {each.container_port for one in target.spec.containers for each in one.ports}
     return OK if port in declared and _ready(target) else REFUSED
 
@@ -202,7 +256,7 @@ def look(api: KubernetesApi, *, namespace: str) -> World:
         policies=api.list("/apis/networking.k8s.io/v1/networkpolicies", NetworkPolicy),
         namespaces={
             each.metadata.name: each.metadata.labels
-            for each in api.list("/api/v1/namespaces", _Namespace)
+            for each in api.list("/api/v1/namespaces", Namespace)
         },
     )
 
@@ -222,9 +276,8 @@ def send_forever(api: KubernetesApi, *, flows: Flows, metrics: TrafficMetrics) -
             sys.stderr.write(f"keeping what was seen last: {error}\n")
         due = int((time.monotonic() - began) * flows.requests_per_second)
         for turn in itertools.islice(turns, due - sent):
-            for flow in flows.flows:
-                if flow.client is None:
-                    metrics.count(request(flow, flows=flows, world=world, turn=turn))
+            for flow in flows.roots:
+                metrics.count(request(flow, flows=flows, world=world, turn=turn))
         sent = due
         time.sleep(LOOK_EVERY_SECONDS)
 
