@@ -113,7 +113,8 @@ def _run(options: argparse.Namespace, library: Library, cases: list[Case]) -> Ru
         nonlocal done
         done += 1
         mark = "not run" if result.not_run else "WRONG" if result.errs(OURS) else "right"
-        print(f"[{done}/{len(cases)}] {mark:7} {result.id}  {result.not_run}", flush=True)
+        why = result.not_run or (result.gates[OURS].said if result.errs(OURS) else "")
+        print(f"[{done}/{len(cases)}] {mark:7} {result.id}  {why}", flush=True)
 
     lanes = max(1, min(options.lanes, len(cases)))
     with ground(lanes, manifests=library.manifests, record=options.keep_recordings) as under:

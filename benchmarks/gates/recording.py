@@ -53,6 +53,8 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind
     expect: Expect
     namespace: str
+    cluster: str = ""
+    """The cluster's identity, as the gate reads it."""
     incident: Incident
     wrote_at: datetime | None = None
     """When the agent last changed something before its claim."""
@@ -72,16 +74,19 @@ class Recorder:
         sources: Noted,
         namespace: str,
         folder: Path | None,
+        private: Path,
         monitoring: tuple[str, str],
     ) -> None:
         self._reader = reader
         self._sources = sources
         self._namespace = namespace
         self._folder = folder
+        self._private = str(private).encode()
         self._prometheus, self._alertmanager = monitoring
         self._frames: list[Frame] = []
         self._blobs: dict[str, msgspec.Raw] = {}
         self._wrote_at: datetime | None = None
+        self._cluster = ""
 
     @property
     def active(self) -> bool:
@@ -91,6 +96,7 @@ class Recorder:
     async def frame(self, mark: str) -> None:
         """Look, and keep the look under a mark."""
         if self.active:
+            self._cluster = await self._sources.cluster.identity()
             world = await self._reader.look(self._namespace, EVERYTHING)
             await self._keep(world, mark=mark)
 
@@ -108,6 +114,7 @@ class Recorder:
             kind=case.kind,
             expect=case.expect,
             namespace=self._namespace,
+            cluster=self._cluster,
             incident=incident,
             wrote_at=self._wrote_at,
             frames=tuple(self._frames),
@@ -123,7 +130,7 @@ class Recorder:
         self._wrote_at = at
 
     async def _keep(self, world: World, *, mark: str) -> None:
-        queries = [f"/api/v1/query?{_query(q)}" for q in self._sources.prometheus.queries]
+        queries = [query_path(q) for q in self._sources.prometheus.queries]
         paths = [*PROMETHEUS_PATHS, *queries]
         answers, held = await asyncio.gather(
             self._answers(self._prometheus, paths),
@@ -142,7 +149,7 @@ class Recorder:
     async def _answers(self, base: str, paths: list[str] | tuple[str, ...]) -> dict[str, str]:
         bodies = await asyncio.gather(*(self._reader.text(base + path) for path in paths))
         return {
-            path: self._blob(msgspec.json.decode(body))
+            path: self._blob(msgspec.json.decode(body.replace(self._private, b"/lane")))
             for path, body in zip(paths, bodies, strict=True)
             if body is not None
         }
@@ -154,8 +161,9 @@ class Recorder:
         return digest
 
 
-def _query(text: str) -> str:
-    return f"query={quote(text)}"
+def query_path(text: str) -> str:
+    """Return the path of an instant query, as recordings key its answer."""
+    return f"/api/v1/query?query={quote(text)}"
 
 
 def _slim(thing: Thing) -> Thing:

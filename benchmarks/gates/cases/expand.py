@@ -9,6 +9,12 @@ from typing import TypeVar
 from benchmarks.gates.cases.load import CaseError, Library, fill, names_in
 from benchmarks.gates.cases.model import Case, Expect, Fake, Fault, Kind, Step
 
+WORKLOADS = ("frontend", "catalog", "checkout", "payment")
+"""The Deployments of the app, each with a Service of its name."""
+
+FLAP_SECONDS = 2.0
+"""A fault that comes and goes stays this long, and stays away as long."""
+
 LATE_NAMES = ("namespace", "guard", "now", "past", "later")
 """Names that get their value when the case runs."""
 
@@ -39,6 +45,11 @@ def chosen(cases: Iterable[Case], globs: Iterable[str]) -> list[Case]:
 def facts_of(fault: Fault) -> dict[str, str]:
     """Return a fault's facts, with those that follow from the rest of it."""
     facts = dict(fault.facts)
+    if "workload" in facts or "service" in facts:
+        mine = {facts.get("workload"), facts.get("service")}
+        facts.setdefault("other", next(name for name in WORKLOADS if name not in mine))
+    if fault.alerts and "unready" not in facts:
+        facts.setdefault("alert-fakes", "yes")
     if fault.alerts:
         names = [alert.get("alertname", "") for alert in fault.alerts]
         facts.setdefault("alertname", names[0])
@@ -80,6 +91,15 @@ def _of_fault(fault: Fault, fakes: Iterable[Fake]) -> Iterator[Case]:
         yield base.case(Kind.FIX, way.name, expect=Expect.ACCEPT, steps=way.steps)
     back = fault.inject if fault.regress is None else fault.regress
     yield base.case(Kind.REGRESSION, "", expect=Expect.REFUSE, steps=fault.mend, then=back)
+    stay = Step(pause=FLAP_SECONDS)
+    yield base.case(
+        Kind.FAKE,
+        "flapping",
+        expect=Expect.REFUSE,
+        steps=fault.mend,
+        every=FLAP_SECONDS,
+        again=(*back, stay, *fault.mend),
+    )
 
 
 class _Base:
@@ -95,6 +115,7 @@ class _Base:
         steps: tuple[Step, ...] = (),
         then: tuple[Step, ...] = (),
         every: float | None = None,
+        again: tuple[Step, ...] = (),
     ) -> Case:
         """Return a case of this fault."""
         return Case(
@@ -105,6 +126,7 @@ class _Base:
             steps=steps,
             then=then,
             every=every,
+            again=again,
             cleanup=self.fault.cleanup,
             needs=self.fault.needs,
             exclusive=self.fault.exclusive,
@@ -121,6 +143,7 @@ class _Base:
             expect=Expect.REFUSE,
             steps=(*before, *fake.steps),
             every=fake.every,
+            again=fake.steps if fake.every else (),
             cleanup=(*fault.cleanup, *fake.cleanup),
             needs=(*fault.needs, *fake.needs),
             exclusive=fault.exclusive or fake.exclusive,

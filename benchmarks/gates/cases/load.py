@@ -32,8 +32,8 @@ _STEP = re.compile(r"\.(?P<key>[\w-]+)|\[(?P<index>\d+)\]|\[(?P<any>\.\.\.)\]")
 
 KNOWN_NAMES = frozenset(
     {
-        *("namespace", "workload", "service", "container", "alertname", "guard", "replicas"),
-        *("pod_label", "kind", "now", "past", "later", "caller"),
+        *("namespace", "workload", "service", "alertname", "guard"),
+        *("other", "now", "past", "later"),
     }
 )
 """What text may name in braces; other braces (JSON, jsonpath) are left alone."""

@@ -173,6 +173,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[Step, ...] = ()
     """Done before the claim."""
     every: float | None = None
+    """Seconds between two times of `again`."""
+    again: tuple[Step, ...] = ()
+    """Done over and over after the claim."""
     then: tuple[Step, ...] = ()
     """Done after the claim, as soon as all looks mended."""
     cleanup: tuple[Step, ...] = ()

@@ -23,11 +23,11 @@ def judge(view: View) -> Answer:
     if wrong:
         return no(wrong)
     began = view.since[0].at if view.since else view.now.at
-    for world in view.since:
-        if world.at - began >= BUFFER_SECONDS and firing(world):
-            return no(f"alert {firing(world)} fires")
-    if view.now.at - began < BUFFER_SECONDS + SILENCE_SECONDS:
-        return no("the silence is not over")
+    # An attempt that hears an alert fails; the next one waits for a silence of its own.
+    loud = [w.at for w in view.since if w.at - began >= BUFFER_SECONDS and firing(w)]
+    quiet_from = max(loud, default=began + BUFFER_SECONDS)
+    if view.now.at - quiet_from < SILENCE_SECONDS:
+        return no(f"alert {firing(view.now)} fires" if firing(view.now) else "not silent yet")
     return yes("pods are well, and no alert fired")
 
 
