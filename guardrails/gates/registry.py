@@ -30,6 +30,7 @@ from guardrails.gates.diagnosis import ENTITY_EXISTS, ENTITY_OBSERVED
 from guardrails.gates.kubernetes.autoscalers import AUTOSCALER_ACTIVE
 from guardrails.gates.kubernetes.network import SERVICE_REACHES_PODS
 from guardrails.gates.kubernetes.pods import PODS_READY
+from guardrails.gates.kubernetes.quotas import PODS_ADMITTED
 from guardrails.gates.kubernetes.replicas import REPLICAS_KEPT, SCOPE_INHABITED
 from guardrails.gates.kubernetes.resources import RESOURCES
 from guardrails.gates.kubernetes.restarts import RESTARTS_QUIET
@@ -45,6 +46,7 @@ DEFAULT_CHECKS: tuple[Check, ...] = (
     SERVICE_REACHES_PODS,
     AUTOSCALER_ACTIVE,
     SAME_SOURCES,
+    PODS_ADMITTED,
     ALERT_SOURCE,
     ALERT_CLEAR,
     ALERT_RULE_LIVE,

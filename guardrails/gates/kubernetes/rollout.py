@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from guardrails.core.evidence import Evidence
 from guardrails.core.ids import CheckId
 from guardrails.gates.checks import Check, Reference, Scope, View, Witness, refer, unread_lists
+from guardrails.gates.kubernetes.admission import refusals, retried_by
 from guardrails.gates.kubernetes.objects import (
     DaemonSet,
     Deployment,
@@ -20,6 +21,7 @@ from guardrails.gates.kubernetes.topology import (
     WORKLOAD_LISTS,
     available,
     condition,
+    controller_of,
     is_unobserved,
     kind_of,
     latest,
@@ -48,7 +50,7 @@ def judge_rollouts(view: View) -> list[Evidence]:
     found = list(unread_lists(witness, view, WORKLOAD_LISTS))
     for namespace in view.scope.namespaces:
         found.extend(
-            _judge(witness, workload, view.reference, view.history, view.scope)
+            _judge(witness, workload, view)
             for workload in territory(look, namespace).workloads
             if workload.metadata.deletion_timestamp is None
         )
@@ -58,13 +60,8 @@ def judge_rollouts(view: View) -> list[Evidence]:
 ROLLOUT_COMPLETE = Check(id=ID, judge=judge_rollouts, lists=WORKLOAD_LISTS)
 
 
-def _judge(
-    witness: Witness,
-    workload: Workload,
-    reference: Reference,
-    history: Sequence[Snapshot],
-    scope: Scope,
-) -> Evidence:
+def _judge(witness: Witness, workload: Workload, view: View) -> Evidence:
+    history, scope = view.history, view.scope
     if is_unobserved(workload):
         return witness.violated(
             refer(workload),
@@ -76,15 +73,15 @@ def _judge(
         )
     match workload:
         case Deployment():
-            return _deployment(witness, workload, scope)
+            return _deployment(witness, workload, view)
         case StatefulSet():
             return _statefulset(witness, workload, history, scope)
         case DaemonSet():
-            return _daemonset(witness, workload, reference, history, scope)
+            return _daemonset(witness, workload, view.reference, history, scope)
 
 
-def _deployment(witness: Witness, item: Deployment, scope: Scope) -> Evidence:
-    status, replicas = item.status, wanted(item)
+def _deployment(witness: Witness, item: Deployment, view: View) -> Evidence:
+    status, replicas, scope = item.status, wanted(item), view.scope
     progressing = condition(status.conditions, "Progressing")
     failure = condition(status.conditions, "ReplicaFailure")
     if progressing is not None and progressing.reason == "ProgressDeadlineExceeded":
@@ -100,7 +97,7 @@ def _deployment(witness: Witness, item: Deployment, scope: Scope) -> Evidence:
             field="status.conditions[ReplicaFailure]",
             observed=f"{failure.reason}: {failure.message}",
             expected="no ReplicaFailure",
-            settles_by=reaction_to_write(scope),
+            settles_by=_refused_until(item, view),
             settling=f"{_name(item)} to create its pods",
         )
     if item.spec.paused and status.updated_replicas < replicas:
@@ -128,6 +125,15 @@ def _deployment(witness: Witness, item: Deployment, scope: Scope) -> Evidence:
     )
 
 
+def _refused_until(item: Deployment, view: View) -> datetime | None:
+    """Return until when its newest ReplicaSet may still get its pods."""
+    for refusal in refusals(view.look, item.metadata.namespace):
+        parent = controller_of(refusal.replicaset.metadata)
+        if parent is not None and (parent.kind, parent.name) == (kind_of(item), item.metadata.name):
+            return retried_by(refusal, view)
+    return reaction_to_write(view.scope)
+
+
 def _deployment_deadline(item: Deployment, scope: Scope) -> datetime | None:
     progressing = condition(item.status.conditions, "Progressing")
     if progressing is not None and progressing.reason != "NewReplicaSetAvailable":
@@ -137,7 +143,8 @@ def _deployment_deadline(item: Deployment, scope: Scope) -> datetime | None:
     # The rollout ended well once and Progressing stays True for ever after, so time decides.
     ready = condition(item.status.conditions, "Available")
     since = latest(ready.last_transition_time if ready else None, scope.last_write_at)
-    return since + timedelta(seconds=RECOVERY_SECONDS) if since else None
+    patience = timedelta(seconds=RECOVERY_SECONDS + item.spec.min_ready_seconds)
+    return since + patience if since else None
 
 
 def _statefulset(
@@ -177,7 +184,7 @@ def _statefulset(
         observed=short[1]
         + (" (updateStrategy OnDelete: pods wait to be deleted)" if by_hand else ""),
         expected=short[2],
-        settles_by=None if by_hand else _no_deadline(history, scope),
+        settles_by=None if by_hand else _no_deadline(item, history, scope),
         settling=f"{_name(item)} to finish its rollout",
     )
 
@@ -215,7 +222,7 @@ def _daemonset(
         field=short[0],
         observed=short[1],
         expected=short[2],
-        settles_by=_no_deadline(history, scope),
+        settles_by=_no_deadline(item, history, scope),
         settling=f"{_name(item)} to finish its rollout",
     )
 
@@ -230,11 +237,12 @@ def _reference_desired(item: DaemonSet, reference: Reference) -> int:
     return 0
 
 
-def _no_deadline(history: Sequence[Snapshot], scope: Scope) -> datetime:
+def _no_deadline(item: Workload, history: Sequence[Snapshot], scope: Scope) -> datetime:
     """A kind without a deadline gets a Deployment's when the agent changed something."""
     if scope.last_write_at is not None:
         return scope.last_write_at + timedelta(seconds=PROGRESS_DEADLINE_SECONDS)
-    return history[0].at + timedelta(seconds=RECOVERY_SECONDS)
+    patience = RECOVERY_SECONDS + item.spec.min_ready_seconds
+    return history[0].at + timedelta(seconds=patience)
 
 
 def _shortfall(
