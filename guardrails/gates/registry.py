@@ -28,12 +28,15 @@ from guardrails.gates.alerts.watchdog import WATCHDOG_FIRES
 from guardrails.gates.checks import Check
 from guardrails.gates.diagnosis import ENTITY_EXISTS, ENTITY_OBSERVED
 from guardrails.gates.kubernetes.autoscalers import AUTOSCALER_ACTIVE
+from guardrails.gates.kubernetes.churn import POD_CHURN
 from guardrails.gates.kubernetes.network import SERVICE_REACHES_PODS
+from guardrails.gates.kubernetes.orphans import PODS_OWNED
 from guardrails.gates.kubernetes.pods import PODS_READY
 from guardrails.gates.kubernetes.quotas import PODS_ADMITTED
 from guardrails.gates.kubernetes.replicas import REPLICAS_KEPT, SCOPE_INHABITED
 from guardrails.gates.kubernetes.resources import RESOURCES
 from guardrails.gates.kubernetes.restarts import RESTARTS_QUIET
+from guardrails.gates.kubernetes.restless import ROLLOUT_RESTLESS
 from guardrails.gates.kubernetes.rollout import ROLLOUT_COMPLETE
 from guardrails.gates.kubernetes.topology import WORKLOAD_LISTS
 
@@ -47,6 +50,9 @@ DEFAULT_CHECKS: tuple[Check, ...] = (
     AUTOSCALER_ACTIVE,
     SAME_SOURCES,
     PODS_ADMITTED,
+    PODS_OWNED,
+    POD_CHURN,
+    ROLLOUT_RESTLESS,
     ALERT_SOURCE,
     ALERT_CLEAR,
     ALERT_RULE_LIVE,

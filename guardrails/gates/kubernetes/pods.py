@@ -10,8 +10,16 @@ from datetime import datetime, timedelta
 
 from guardrails.core.evidence import Evidence, ObjectRef
 from guardrails.core.ids import CheckId
-from guardrails.gates.checks import Check, Scope, View, Witness, refer, unread_lists
-from guardrails.gates.kubernetes.objects import ContainerStatus, Pod
+from guardrails.gates.checks import (
+    Check,
+    Scope,
+    View,
+    Witness,
+    aside,
+    refer,
+    unread_lists,
+)
+from guardrails.gates.kubernetes.objects import ContainerStatus, Job, Pod
 from guardrails.gates.kubernetes.topology import (
     CONTROLLED_LABELS,
     REACTION_SECONDS,
@@ -24,6 +32,7 @@ from guardrails.gates.kubernetes.topology import (
     reaction_to_write,
     territory,
 )
+from guardrails.gates.snapshot import Snapshot
 
 READY_ID = CheckId("pods-ready")
 
@@ -72,11 +81,41 @@ def judge_readiness(view: View) -> list[Evidence]:
     for namespace in view.scope.namespaces:
         land = territory(look, namespace)
         for owner, pods in land.by_owner.items():
-            found.extend(_judge_owner(witness, land, owner, pods, view.scope))
+            if not is_for_job(look, owner, namespace):
+                found.extend(_judge_owner(witness, land, owner, pods, view.scope))
+            found.extend(_left_behind(witness, owner, pods))
     return found
 
 
 PODS_READY = Check(id=READY_ID, judge=judge_readiness, lists=LISTS)
+
+
+def is_for_job(look: Snapshot, owner: Owner, namespace: str) -> bool:
+    """Tell whether pods are judged with their Job: they may fail, and be tried again."""
+    return owner.kind == Job.__name__ and any(
+        job.metadata.name == owner.name for job in look.objects(Job, namespace)
+    )
+
+
+def _left_behind(witness: Witness, owner: Owner, pods: Sequence[Pod]) -> Iterator[Evidence]:
+    """Tell of failed pods that were replaced: evictions leave them for reading.
+
+    Told of a pod, so that it excuses nothing that is wrong with the workload later.
+    """
+    failed = [p for p in pods if p.status.phase == "Failed" and not stands(p)]
+    if failed and owner.kind != Job.__name__:
+        last = failed[-1]
+        said = f"{last.status.reason}: {last.status.message}".strip(": ")
+        why = f" ({said})" if said else ""
+        yield aside(
+            witness.violated(
+                refer(last),
+                field="status.phase",
+                observed=f"Failed{why}: left behind by {owner.kind} {owner.name}, which left "
+                f"{len(failed)} such pods",
+                expected="replaced, and for reading only",
+            )
+        )
 
 
 def _judge_owner(
@@ -207,7 +246,7 @@ def _not_ready(pod: Pod, scope: Scope) -> Trouble:
         return Trouble(
             pod=pod,
             field="status.conditions[PodScheduled]",
-            observed=f"{scheduled.reason}: {scheduled.message}".rstrip(": "),
+            observed=f"{scheduled.reason}: {scheduled.message}".rstrip(": ") + _gated(pod),
             settles_by=latest(by, reaction_to_write(scope)),
         )
     ready = condition(pod.status.conditions, "Ready")
@@ -222,7 +261,22 @@ def _not_ready(pod: Pod, scope: Scope) -> Trouble:
     )
 
 
+def _gated(pod: Pod) -> str:
+    if pod.spec.scheduling_gates:
+        names = ", ".join(gate.name for gate in pod.spec.scheduling_gates)
+        return f" (held by the scheduling gates {names})"
+    if pod.status.nominated_node_name:
+        return f" (waits for others to be preempted on {pod.status.nominated_node_name})"
+    return ""
+
+
 def _creating(pod: Pod) -> str:
+    """Say what a starting pod waits for: an init container that does not end, or a reason."""
+    initialized = condition(pod.status.conditions, "Initialized")
+    for status in pod.status.init_container_statuses or ():
+        running = status.state.running if status.state is not None else None
+        if running is not None and initialized is not None and initialized.status == "False":
+            return f" (init container {status.name} runs since {running.started_at})"
     for _, statuses in _statuses(pod):
         for status in statuses:
             if status.state is not None and status.state.waiting is not None:

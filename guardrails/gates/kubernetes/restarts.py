@@ -10,11 +10,14 @@ from guardrails.core.evidence import Evidence
 from guardrails.core.ids import CheckId
 from guardrails.gates.checks import Check, Scope, View, Witness, unread_lists
 from guardrails.gates.kubernetes.objects import ContainerStatus, Pod
-from guardrails.gates.kubernetes.pods import LISTS, owner_ref, stands
-from guardrails.gates.kubernetes.topology import Owner, Territory, territory
+from guardrails.gates.kubernetes.pods import LISTS, is_for_job, owner_ref, stands
+from guardrails.gates.kubernetes.topology import Owner, Territory, latest, territory
 from guardrails.gates.snapshot import Snapshot
 
 ID = CheckId("restarts-quiet")
+
+LOOP_SECONDS = 300.0
+"""How long a life between two crashes still makes a loop: the kubelet's longest back-off."""
 
 Counts = dict[tuple[str, str], int]
 """Restarts by pod uid and container name, when this gate first saw them."""
@@ -30,7 +33,7 @@ def judge_restarts(view: View) -> list[Evidence]:
         before = _first_counts(view.history[:-1], namespace)
         for owner, pods in land.by_owner.items():
             standing = [p for p in pods if stands(p)]
-            if standing:
+            if standing and not is_for_job(look, owner, namespace):
                 found.append(_judge_owner(witness, land, owner, standing, before, view.scope))
     return found
 
@@ -67,8 +70,7 @@ def _judge_owner(  # private; one call
             known = before.get((pod.metadata.uid, status.name), status.restart_count)
             if status.restart_count > known and not land.is_outdated(pod):
                 return _grew(witness, land, owner, pod, status, known)
-            ended = _last_end(status)
-            until = ended + timedelta(seconds=scope.quiet_seconds) if ended else None
+            until = _quiet_at(status, scope.quiet_seconds)
             if until is not None and until > witness.at and (quiet_at is None or until > quiet_at):
                 quiet_at, recent = until, _words(pod, status)
     subject = owner_ref(land, owner)
@@ -82,7 +84,7 @@ def _judge_owner(  # private; one call
         )
     return witness.violated(
         subject,
-        field="lastState.terminated.finishedAt",
+        field="lastState.terminated",
         observed=recent,
         expected=f"no restart for {scope.quiet_seconds:g} s",
         settles_by=quiet_at,
@@ -106,9 +108,26 @@ def _grew(  # private; one call
     )
 
 
-def _last_end(status: ContainerStatus) -> datetime | None:
+def _quiet_at(status: ContainerStatus, quiet_seconds: float) -> datetime | None:
+    """Return from when a restarted container counts as staying up; None when it never ended.
+
+    Counted from its end and from its new start, which a back-off of minutes may lie between. One
+    that crashed more than once must outlive its last life, too.
+    """
     last = status.last_state.terminated if status.last_state else None
-    return last.finished_at if last else None
+    if last is None:
+        return None
+    running = status.state.running if status.state else None
+    began = running.started_at if running is not None and status.restart_count else None
+    patience = quiet_seconds
+    if status.restart_count > 1 and last.started_at and last.finished_at:
+        life = (last.finished_at - last.started_at).total_seconds()
+        patience = max(patience, life if life <= LOOP_SECONDS else 0.0)
+    ends = (
+        last.finished_at + timedelta(seconds=quiet_seconds) if last.finished_at else None,
+        began + timedelta(seconds=patience) if began else None,
+    )
+    return latest(*ends)
 
 
 def _words(pod: Pod, status: ContainerStatus) -> str:

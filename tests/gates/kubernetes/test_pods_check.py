@@ -148,11 +148,14 @@ def test_terminating_pods_are_ignored(world: Any) -> None:
     assert only(world, app).observed == "2 of 2 pods ready"
 
 
-def test_an_evicted_pod_of_a_controller_is_ignored(world: Any) -> None:
+def test_an_evicted_pod_of_a_controller_is_only_reported(world: Any) -> None:
     """Evictions leave a Failed pod behind, which its controller has replaced."""
     app = world.app()
-    app["Pod"][0]["status"] = {"phase": "Failed", "reason": "Evicted", "conditions": None}
-    assert only(world, app).state is SATISFIED
+    app["Pod"][0]["status"] = {"phase": "Failed", "reason": "Evicted", "message": "low on memory"}
+    ready, left = world.judge(PODS_READY, world.look(app))
+    assert ready.state is SATISFIED
+    assert (left.state, left.counts, left.subject.name) == (VIOLATED, False, "web-1-0")
+    assert left.observed.startswith("Failed (Evicted: low on memory): left behind by Deployment")
 
 
 def test_a_failed_pod_without_controller_is_violated(world: Any) -> None:
@@ -252,3 +255,39 @@ def test_a_new_pod_does_not_inherit_the_count_of_another(world: Any) -> None:
     after["Pod"][0]["metadata"]["uid"] = "another"
     (found,) = world.judge(RESTARTS_QUIET, world.look(before, at=-5), world.look(after))
     assert found.state is SATISFIED
+
+
+def test_a_hanging_init_container_is_named(world: Any) -> None:
+    """It runs and does not end; the others wait for it."""
+    app = world.app()
+    running = {"running": {"startedAt": world.stamp(-900)}}
+    pod = unready(
+        world,
+        app,
+        -900,
+        phase="Pending",
+        initContainerStatuses=[{"name": "wait-for-db", "state": running}],
+        containerStatuses=waiting("PodInitializing"),
+    )
+    pod["status"]["conditions"].append(
+        world.condition("Initialized", "False", "ContainersNotInitialized", -900)
+    )
+    found = only(world, app)
+    assert found.settles_by is None
+    assert "init container wait-for-db runs since" in found.observed
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "words"),
+    [
+        ("spec", {"schedulingGates": [{"name": "example.com/hold"}]}, "gates example.com/hold"),
+        ("status", {"nominatedNodeName": "n2"}, "preempted on n2"),
+    ],
+)
+def test_what_holds_a_pod_back_is_told(world: Any, part: str, change: Any, words: str) -> None:
+    """A scheduling gate needs somebody to lift it; a preemption comes by itself."""
+    app = world.app()
+    pod = unready(world, app, -10, phase="Pending", containerStatuses=None)
+    pod["status"]["conditions"] = [world.condition("PodScheduled", "False", "SchedulingGated", -10)]
+    pod[part].update(change)
+    assert words in only(world, app).observed
