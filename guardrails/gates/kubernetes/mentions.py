@@ -26,36 +26,11 @@ IMPLIED_PORTS: Mapping[str, int] = {"http": 80, "ws": 80, "https": 443, "wss": 4
 """Ports of schemes that name none; of other schemes every client has its own default."""
 
 NETWORK_SCHEMES = frozenset(
-    [
-        "http",
-        "https",
-        "ws",
-        "wss",
-        "grpc",
-        "grpcs",
-        "tcp",
-        "tls",
-        "udp",
-        "amqp",
-        "amqps",
-        "redis",
-        "rediss",
-        "postgres",
-        "postgresql",
-        "mysql",
-        "mariadb",
-        "mongodb",
-        "kafka",
-        "nats",
-        "mqtt",
-        "memcached",
-        "ldap",
-        "ldaps",
-        "smtp",
-        "zipkin",
-        "thrift",
-        "dns",
-    ]
+    (
+        *("http", "https", "ws", "wss", "grpc", "grpcs", "tcp", "tls", "udp", "dns", "thrift"),
+        *("amqp", "amqps", "kafka", "nats", "mqtt", "redis", "rediss", "memcached", "zipkin"),
+        *("postgres", "postgresql", "mysql", "mariadb", "mongodb", "ldap", "ldaps", "smtp"),
+    )
 )
 """Schemes whose host is a network name. That of `s3://` or `docker://` is not."""
 
