@@ -21,7 +21,7 @@ from guardrails.core.claims import Claim, ClaimKind
 from guardrails.core.evidence import GateVerdict
 from guardrails.core.incident import Incident
 from guardrails.gates.base import GateRequest
-from guardrails.gates.evidence_gate import EvidenceGate
+from guardrails.gates.evidence_gate import EvidenceGate, EvidenceRun
 from guardrails.gates.kubernetes.client import KubernetesReader
 from guardrails.gates.kubernetes.objects import Pod
 from guardrails.gates.vigil import Vigil
@@ -75,6 +75,7 @@ async def measure(kubeconfig: Path, reps: int) -> dict[str, object]:
     began = time.perf_counter()
     run = await gate.open(incident)
     opened = time.perf_counter() - began
+    assert isinstance(run, EvidenceRun)  # noqa: S101  # no gates of others are installed here
     request = GateRequest(incident=incident, claim=Claim(kind=ClaimKind.MITIGATED))
     vigil = Vigil(case=run.case, request=request)
     walls, cpus = list[float](), list[float]()

@@ -34,7 +34,8 @@ from guardrails.gates.alerts.prometheus import PrometheusReader
 from guardrails.gates.base import GateRequest
 from guardrails.gates.evidence_gate import EvidenceGate
 from guardrails.gates.kubernetes.objects import KubeObject
-from guardrails.gates.kubernetes.resources import RESOURCES, slim
+from guardrails.gates.kubernetes.reduction import slim
+from guardrails.gates.kubernetes.resources import RESOURCES
 from guardrails.gates.reference import record_baseline
 from guardrails.gates.snapshot import ListKey, ObjectList, Read, ReadStatus
 
