@@ -159,56 +159,63 @@ class _Choice:
             if candidate.mark is Mark.UNWELL:
                 self._pass(candidate, "not healthy when it was taken")
         marked = [c for c in old if c.mark is not Mark.UNWELL]
-        return self._newest_without_loss(marked, begun, tolerant=False)
+        return self._newest_like_settled(marked, begun, tolerant=False)
 
     def _tolerable(self, old: Sequence[Candidate], begun: Beginning) -> "_Usable | None":
         if not begun.lead:
             # No alert says when it began, so what was broken in it may be the incident.
             return None
-        return self._newest_without_loss(old, begun, tolerant=True)
+        return self._newest_like_settled(old, begun, tolerant=True)
 
-    def _newest_without_loss(
+    def _newest_like_settled(
         self, old: Sequence[Candidate], begun: Beginning, *, tolerant: bool
     ) -> "_Usable | None":
-        """Go from what was normal before the suspect time up to the newest that lost nothing."""
+        """Return the newest that is as things were before the suspect time, or else that."""
         suspect = begun.onset - SUSPECT_FOR
         recent = [c for c in old if c.first > suspect]
         settled = (c for c in reversed(old) if c.first <= suspect)
-        pivot = next(self._usable(settled, tolerant=tolerant), None)
-        best = pivot
-        if best is not None and best.candidate.last < begun.onset - WITNESS_FOR:
-            best = None
-        for newer in self._usable(recent, tolerant=tolerant):
-            reason = self._doubt(newer, best)
-            if reason is not None:
-                self._pass(newer.candidate, reason)
-                continue
-            best = newer
-        best = best or pivot
-        if best is not None:
-            self._passed.pop(best.candidate.name, None)
-        return best
+        before = next(self._usable(settled, tolerant=tolerant), None)
+        if before is not None and before.candidate.last >= begun.onset - WITNESS_FOR:
+            return self._newest_like(before, recent, tolerant=tolerant)
+        first = self._first_without_doubt(recent, tolerant=tolerant)
+        if first is None:
+            return before
+        later = [c for c in recent if c.first > first.candidate.first]
+        return self._newest_like(first, later, tolerant=tolerant)
 
-    def _doubt(self, newer: _Usable, older: _Usable | None) -> str | None:
-        """Return why one from the suspect time may hold the fault."""
-        if older is None:
-            wrong = newer.health.wrong
+    def _newest_like(
+        self, before: _Usable, recent: Sequence[Candidate], *, tolerant: bool
+    ) -> _Usable:
+        for newer in self._usable(reversed(recent), tolerant=tolerant):
+            what = self._difference(newer.snapshot, before)
+            if what is None:
+                return newer
+            reason = f"it may hold the fault; since {before.candidate.name}, {what}"
+            self._pass(newer.candidate, reason)
+        return before
+
+    def _first_without_doubt(
+        self, recent: Sequence[Candidate], *, tolerant: bool
+    ) -> "_Usable | None":
+        """Find one of the suspect time in which all is well: nothing older tells what was so."""
+        for usable in self._usable(recent, tolerant=tolerant):
+            wrong = usable.health.wrong
             if not wrong:
-                return None
-            return (
+                return usable
+            self._pass(
+                usable.candidate,
                 f"not healthy, or not known to be: {_said(wrong[0])}, and nothing from before "
-                f"tells whether it was so"
+                f"tells whether it was so",
             )
-        what = self._difference(newer.snapshot, older.snapshot)
-        return what and f"it may hold the fault; since {older.candidate.name}, {what}"
+        return None
 
-    def _difference(self, newer: Snapshot, older: Snapshot) -> str | None:
+    def _difference(self, newer: Snapshot, older: _Usable) -> str | None:
         """Return the first thing that was lost, or else changed."""
-        lost = self._judging.losses(newer, older)
+        lost = self._judging.losses(newer, older.snapshot, older.health)
         if lost:
             return _said(lost[0])
         scope = Scope(incident=self._judging.incident)
-        return next(changes(newer, older, scope.namespaces), None)
+        return next(changes(newer, older.snapshot, scope.namespaces), None)
 
     def _usable(self, candidates: Iterable[Candidate], *, tolerant: bool) -> "Iterator[_Usable]":
         for candidate in candidates:
@@ -216,6 +223,7 @@ class _Choice:
             if snapshot is None:
                 continue
             health = self._judging.alone(snapshot)
+            self._passed.pop(candidate.name, None)
             reason = self._unfit(snapshot, health, tolerant=tolerant)
             if reason is not None:
                 self._pass(candidate, reason)
@@ -247,8 +255,7 @@ class _Choice:
         near = [c for c in ordered if begun.onset <= c.first < begun.seen]
         marked = [c for c in near if c.mark is not Mark.UNWELL]
         for usable in self._usable(marked, tolerant=False):
-            if self._difference(self._start, usable.snapshot) is not None:
-                self._passed.pop(usable.candidate.name, None)
+            if self._difference(self._start, usable) is not None:
                 return usable
         return None
 

@@ -42,15 +42,18 @@ class Judging:
         """Judge a snapshot by itself."""
         return Health(evidence=tuple(evidence_of(snapshot, self.incident, self.checks)))
 
-    def losses(self, newer: Snapshot, older: Snapshot) -> list[Evidence]:
+    def losses(self, newer: Snapshot, older: Snapshot, health: "Health") -> list[Evidence]:
         """Return what is wrong in the newer one when the older one is what healthy looks like.
 
-        What was wrong in the older one already is no loss.
+        Args:
+            newer: The one that is judged.
+            older: The one that it is compared with.
+            health: Of the older one: what was wrong in it already is no loss.
         """
         info = ReferenceInfo(source=ReferenceSource.SNAPSHOT)
         beside = Reference(info=info, snapshot=older)
         evidence = evidence_of(newer, self.incident, self.checks, reference=beside)
-        known = {fact_of(e) for e in self.alone(older).wrong}
+        known = {fact_of(e) for e in health.wrong}
         return [e for e in _wrong(evidence) if fact_of(e) not in known]
 
 
