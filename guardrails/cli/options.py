@@ -83,6 +83,16 @@ Baseline = Annotated[
         show_default=False,
     ),
 ]
+Manifests = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--reference",
+        help="Manifests of what is declared (YAML or JSON, rendered), where no --baseline can be "
+        "used; a file, or a folder with all below it; repeatable.",
+        metavar="FILE|DIR",
+        show_default=False,
+    ),
+]
 Policy = Annotated[
     Path | None, _file("--policy", help="Policy file.", variable="GUARDED_AGENT_POLICY")
 ]

@@ -17,7 +17,7 @@ from guardrails.cli.targets import Loaded, load_object
 from guardrails.core.incident import Goal, Incident
 from guardrails.engine import Guard
 from guardrails.errors import UsageError
-from guardrails.gates.reference import find_snapshots
+from guardrails.gates.reference import find_snapshots, read_manifests
 from guardrails.policy.models import Settings
 
 
@@ -40,6 +40,7 @@ class RunRequest:
     prometheus: str | None = None
     alertmanager: str | None = None
     baseline: tuple[Path, ...] = ()
+    manifests: tuple[Path, ...] = ()
     graph_input: str = ""
     claim: str | None = None
     on_refusal: str | None = None
@@ -93,6 +94,7 @@ class TargetPlan:
                 incident=in_scope(self.incident, sources),
                 sources=sources,
                 baseline=request.baseline,
+                manifests=request.manifests,
                 build=_builder(loaded, request.model, say),
                 graph_input=request.graph_input,
                 claim=claim,
@@ -104,7 +106,7 @@ def plan_run(request: RunRequest) -> TargetPlan:
     """Read everything that can be read without running the user's code or asking the cluster.
 
     Raises:
-        UsageError: Policy, incident, payload, baseline or trace file are wrong.
+        UsageError: Policy, incident, payload, baseline, manifests or trace file are wrong.
     """
     settings = read_settings(
         policy=request.policy,
@@ -121,6 +123,7 @@ def plan_run(request: RunRequest) -> TargetPlan:
         namespaces=request.namespaces,
     )
     find_snapshots(request.baseline)
+    read_manifests(request.manifests)
     if request.trace is not None:
         check_writable(request.trace, option="--trace")
     return TargetPlan(request=request, settings=settings, incident=incident)

@@ -56,6 +56,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     prometheus: options.Prometheus = None,
     alertmanager: options.Alertmanager = None,
     baseline: options.Baseline = None,
+    reference: options.Manifests = None,
     graph_input: Annotated[
         str | None,
         typer.Option(
@@ -111,6 +112,7 @@ def run(  # noqa: PLR0913  # one parameter per option
             alert_payload=alert_payload,
             namespace=namespace,
             baseline=baseline,
+            reference=reference,
         )
         if refused:
             raise UsageError(f"--demo brings its own cluster and agent; leave out {refused}")
@@ -142,6 +144,7 @@ def run(  # noqa: PLR0913  # one parameter per option
                 prometheus=prometheus,
                 alertmanager=alertmanager,
                 baseline=tuple(baseline or ()),
+                manifests=tuple(reference or ()),
                 graph_input=graph_input or "",
                 claim=claim,
                 on_refusal=on_refusal,

@@ -79,7 +79,9 @@ async def _run(stage: Stage, model: str, printer: Printer, hooks: list[Hook]) ->
     from guardrails.integrations.drive import drive  # noqa: PLC0415
 
     clock = SystemClock()
-    warnings = await preflight(stage.sources, stage.incident, has_baseline=bool(stage.baseline))
+    warnings = await preflight(
+        stage.sources, stage.incident, has_baseline=bool(stage.baseline or stage.manifests)
+    )
     for warning in warnings:
         printer.say(f"warning: {warning}")
     gate = EvidenceGate(
@@ -89,6 +91,7 @@ async def _run(stage: Stage, model: str, printer: Printer, hooks: list[Hook]) ->
         settings=stage.settings.gate,
         clock=clock,
         baselines=stage.baseline,
+        manifests=stage.manifests,
     )
     guard = Guard(
         settings=stage.settings, gate=gate, incident=stage.incident, hooks=hooks, clock=clock

@@ -30,6 +30,7 @@ class Stage:
     sources: "Opened"
     build: Build
     baseline: tuple[Path, ...] = ()
+    manifests: tuple[Path, ...] = ()
     graph_input: str = ""
     claim: Callable[[Any], Any] | None = None
     on_refusal: Callable[..., Any] | None = None

@@ -24,6 +24,7 @@ def verify(  # noqa: PLR0913  # one parameter per option
     alert_payload: options.AlertPayload = None,
     namespace: options.Namespaces = None,
     baseline: options.Baseline = None,
+    reference: options.Manifests = None,
     claim: Annotated[
         Claimed | None,
         typer.Option("--claim", help="What is claimed; else by the incident's goal."),
@@ -114,6 +115,7 @@ def verify(  # noqa: PLR0913  # one parameter per option
             alertmanager=alertmanager,
         ),
         baseline=tuple(baseline or ()),
+        manifests=tuple(reference or ()),
         entities=entities(entity or ()),
     )
     raise typer.Exit(judge_now(request, output=output))

@@ -45,6 +45,7 @@ class VerifyRequest:
     settings: Settings
     sources: SourceOptions
     baseline: tuple[Path, ...] = ()
+    manifests: tuple[Path, ...] = ()
     entities: tuple[NamedEntity, ...] = ()
 
 
@@ -155,7 +156,8 @@ def print_report(stream: TextIO, report: GateReport) -> None:
 async def _evaluate(request: VerifyRequest, opened: Opened) -> GateReport:
     clock = SystemClock()
     incident = in_scope(request.incident, opened)
-    for warning in await preflight(opened, incident, has_baseline=bool(request.baseline)):
+    known = bool(request.baseline or request.manifests)
+    for warning in await preflight(opened, incident, has_baseline=known):
         _say(f"warning: {warning}")
     diagnosing = incident.goal is Goal.DIAGNOSIS
     gate = EvidenceGate(
@@ -165,6 +167,7 @@ async def _evaluate(request: VerifyRequest, opened: Opened) -> GateReport:
         settings=request.settings.gate,
         clock=clock,
         baselines=request.baseline,
+        manifests=request.manifests,
         # Nobody saw the agent's tools, so what they looked at cannot be asked.
         checks=[c for c in DEFAULT_CHECKS if c.id != OBSERVED_ID],
     )

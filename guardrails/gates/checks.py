@@ -286,7 +286,9 @@ def _unread(
 
 
 def _pasts(view: View) -> Iterator[Snapshot]:
-    for past in (view.reference.snapshot, view.reference.start):
+    # What was granted cannot be told from manifests and revisions.
+    whole = None if view.reference.partial else view.reference.snapshot
+    for past in (whole, view.reference.start):
         if past is not None:
             yield past
 

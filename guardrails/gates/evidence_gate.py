@@ -22,7 +22,12 @@ from guardrails.gates.choice import chosen
 from guardrails.gates.kubernetes.reader import ClusterReader
 from guardrails.gates.look import Sources, ask, take_look
 from guardrails.gates.plugins import extra_gates
-from guardrails.gates.reference import Baselines, choose_among
+from guardrails.gates.reference import (
+    HISTORY_LISTS,
+    Baselines,
+    choose_among,
+    read_manifests,
+)
 from guardrails.gates.registry import DEFAULT_CHECKS, ignorable, lists_of
 from guardrails.gates.standing import standing_of
 from guardrails.gates.together import RunTogether, open_all
@@ -44,10 +49,11 @@ class EvidenceGate:
         settings: How much proof, and how long to wait; the shipped defaults when left out.
         clock: Where the time comes from; the system's when left out.
         baselines: Recorded snapshots: files, and folders of them.
+        manifests: Declared manifests: files, and folders of them; used where no snapshot is.
         checks: What is checked, before the settings skip some and add others.
 
     Raises:
-        BaselineError: A baseline cannot be read.
+        BaselineError: A baseline or a manifest cannot be read.
         PolicyError: The settings ignore a list that is needed, or none of ours; or they name a
             check that does not exist.
         PluginError: An installed check or gate that they name is broken.
@@ -62,12 +68,13 @@ class EvidenceGate:
         settings: GateSettings | None = None,
         clock: Clock | None = None,
         baselines: Sequence[Path] = (),
+        manifests: Sequence[Path] = (),
         checks: Sequence[Check] = DEFAULT_CHECKS,
     ) -> None:
         self._sources = Sources(cluster=reader, prometheus=prometheus, alertmanager=alertmanager)
         self._settings = settings if settings is not None else GateSettings()
         self._clock: Clock = clock if clock is not None else SystemClock()
-        self._baselines = Baselines(baselines)
+        self._baselines, self._manifests = Baselines(baselines), read_manifests(manifests)
         choice = chosen(checks, self._settings)
         self._checks, self._skipped = choice.checks, choice.skipped
         self._ignored = ignorable(self._settings.ignore_lists)
@@ -98,7 +105,7 @@ class EvidenceGate:
         start = await take_look(
             self._sources,
             namespaces=Scope(incident=incident).namespaces,
-            kinds=lists_of(self._checks, ignored=self._ignored),
+            kinds=lists_of(self._checks, ignored=self._ignored, more=HISTORY_LISTS),
             queries=(),
             at=self._clock.now(),
             questions=questions_of(self._checks),
@@ -110,6 +117,7 @@ class EvidenceGate:
             incident,
             start=start,
             checks=self._checks,
+            manifests=self._manifests,
         )
         # Which metrics matter is known only by the rules that the look brought.
         queries = [

@@ -110,13 +110,15 @@ CORE_LISTS = frozenset((*WORKLOAD_LISTS, "ReplicaSet", "Pod", "Service", "Endpoi
 """What every judgement rests on; no policy may leave these unread."""
 
 
-def lists_of(checks: Iterable[Check], *, ignored: Iterable[str] = ()) -> tuple[str, ...]:
-    """Return the kinds whose lists the checks read, once each, less those to ignore.
+def lists_of(
+    checks: Iterable[Check], *, ignored: Iterable[str] = (), more: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """Return the kinds whose lists the checks read, and more, once each, less those to ignore.
 
     These are also the `list` rights that a verifying identity needs in every namespace of the
     scope.
     """
-    kinds = dict.fromkeys(kind for check in checks for kind in check.lists)
+    kinds = dict.fromkeys((*(kind for check in checks for kind in check.lists), *more))
     return tuple(kind for kind in kinds if kind not in set(ignored))
 
 

@@ -42,7 +42,8 @@ class Standing:
 
 def standing_of(reference: Reference, incident: Incident, checks: Iterable[Check]) -> Standing:
     """Judge the reference itself, once per run."""
-    if reference.snapshot is None:
+    if reference.snapshot is None or reference.partial:
+        # Without pods and status nothing in it is well, and that excuses nobody.
         return Standing()
     evidence = evidence_of(reference.snapshot, incident, tuple(checks))
     broken = frozenset(

@@ -205,7 +205,7 @@ def slim(item: KubeObject) -> KubeObject:
     notes = item.metadata.annotations
     if notes is None or not notes.last_applied:
         return reduced_item
-    annotations = msgspec.structs.replace(notes, last_applied=slim_applied(item))
+    annotations = msgspec.structs.replace(notes, last_applied=slim_applied(item, _reduced_spec))
     metadata = msgspec.structs.replace(item.metadata, annotations=annotations)
     return msgspec.structs.replace(reduced_item, metadata=metadata)
 

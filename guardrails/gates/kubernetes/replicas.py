@@ -6,7 +6,7 @@ nothing.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from guardrails.core.evidence import Evidence, ObjectRef, SourceRef
 from guardrails.core.ids import CheckId
@@ -125,15 +125,19 @@ class Past:
     land: Territory
     scaled: Mapping[tuple[str, str], int]
     """The least that an autoscaler may scale a workload to, by kind and name."""
+    partial: bool = False
+    """Made of revisions and manifests: a number that is not written is not known, and not 1."""
 
     def least(self, item: Workload) -> int | None:
-        """Return how few replicas the workload could have had, or None when it was not there."""
+        """Return how few replicas the workload could have had, or None when that is not known."""
         key = (kind_of(item), item.metadata.name)
         old = self.land.workload(*key)
-        return None if old is None else min(wanted(old), self.scaled.get(key, wanted(old)))
+        if old is None or (self.partial and old.spec.replicas is None):
+            return None
+        return min(wanted(old), self.scaled.get(key, wanted(old)))
 
 
-def _past(look: Snapshot | None, namespace: str, who: str) -> Past | None:
+def _past(look: Snapshot | None, namespace: str, who: str, *, partial: bool = False) -> Past | None:
     if look is None:
         return None
     scaled: dict[tuple[str, str], int] = {}
@@ -141,20 +145,27 @@ def _past(look: Snapshot | None, namespace: str, who: str) -> Past | None:
         target = scaler.spec.scale_target_ref
         least = 1 if scaler.spec.min_replicas is None else scaler.spec.min_replicas
         scaled[target.kind, target.name] = least
-    return Past(who=who, look=look, land=territory(look, namespace), scaled=scaled)
+    land = territory(look, namespace)
+    return Past(who=who, look=look, land=land, scaled=scaled, partial=partial)
 
 
 def _judge_namespace(witness: Witness, view: View, namespace: str) -> Iterator[Evidence]:
     look, reference, scope = view.look, view.reference, view.scope
-    healthy = _past(reference.snapshot, namespace, "the reference had it")
+    partial = reference.partial
+    healthy = _past(reference.snapshot, namespace, "the reference had it", partial=partial)
     start = _past(reference.start, namespace, "it was there when the run began")
+    if partial and healthy is not None and start is not None:
+        # Manifests may leave a workload's autoscaler out; the cluster had it.
+        healthy = replace(healthy, scaled={**start.scaled, **healthy.scaled})
     present = [w for w in territory(look, namespace).workloads if not is_deleted(w)]
     names = {(kind_of(w).lower(), w.metadata.name) for w in present}
     for workload in present:
         if not isinstance(workload, DaemonSet):
             yield _judge_size(witness, workload, healthy, start)
     known: dict[tuple[str, str], Past | None] = {}
-    for past in filter(None, (healthy, start)):
+    # Whether a workload was replaced is told by all that was there before: a partial reference
+    # does not know that, the start does.
+    for past in filter(None, (start, healthy) if partial else (healthy, start)):
         for old in past.land.workloads:
             known.setdefault((kind_of(old), old.metadata.name), past)
     for named in _named_in(scope, namespace):
@@ -167,7 +178,8 @@ def _judge_namespace(witness: Witness, view: View, namespace: str) -> Iterator[E
             continue
         missing = _missing(witness, look, past, kind, name)
         # What came after the reference may be the trouble itself: a rogue client, a chaos tool.
-        extra = past is start and healthy is not None and not scope.names(kind, name, namespace)
+        whole = healthy is not None and not partial
+        extra = past is start and whole and not scope.names(kind, name, namespace)
         yield aside(missing) if extra else missing
 
 
@@ -175,7 +187,7 @@ def _missing(witness: Witness, look: Snapshot, past: Past, kind: str, name: str)
     namespace = past.land.namespace
     old = past.land.workload(kind, name)
     least = None if old is None else past.least(old)
-    if old is None or least is None:
+    if old is None or least is None or past.partial:
         return _gone(witness, kind, name, namespace, past.who)
     new = replacement_of(old, past=past.look, look=look, namespace=namespace, replicas=least)
     if new is None:

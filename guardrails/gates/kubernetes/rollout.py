@@ -228,7 +228,9 @@ def _daemonset(
 
 
 def _reference_desired(item: DaemonSet, reference: Reference) -> int:
-    for look in (reference.snapshot, reference.start):
+    # How many nodes it should be on is in its status, which a partial reference does not have.
+    whole = None if reference.partial else reference.snapshot
+    for look in (whole, reference.start):
         if look is None:
             continue
         for old in look.objects(DaemonSet, item.metadata.namespace):

@@ -17,8 +17,10 @@ from guardrails.errors import BaselineError
 from guardrails.gates.checks import NO_REFERENCE, Check, Reference, Scope
 from guardrails.gates.reference.beginning import Beginning, beginning_of
 from guardrails.gates.reference.changes import changes
+from guardrails.gates.reference.fallback import fall_back
 from guardrails.gates.reference.folder import Candidate, Mark
 from guardrails.gates.reference.health import Health, Judging, subject_of, unread_alerts
+from guardrails.gates.reference.manifests import Declared
 from guardrails.gates.registry import DEFAULT_CHECKS
 from guardrails.gates.snapshot import AlertingRule, Snapshot
 from guardrails.policy.durations import format_duration
@@ -77,8 +79,9 @@ def choose_reference(
     Returns:
         The newest snapshot that is old enough, healthy, and not changed lately; else the
         newest that shows something broken for long, outside what the incident is about; else one
-        from shortly before the alert that still has what the run's start lacks; else the run's
-        start, which excuses nothing; else none. `info.detail` says why others were passed over.
+        from shortly before the alert that still has what the run's start lacks; else what the
+        cluster remembers of before, which is partial; else the run's start, which excuses nothing;
+        else none. `info.detail` says why others were passed over.
     """
     candidates = [Candidate.of(name, snapshot) for name, snapshot in snapshots]
     return choose_among(candidates, incident, start=start, checks=checks)
@@ -90,11 +93,16 @@ def choose_among(
     *,
     start: Snapshot | None = None,
     checks: Sequence[Check] = DEFAULT_CHECKS,
+    manifests: Sequence[Declared] = (),
 ) -> Reference:
-    """Choose as `choose_reference` does, reading only what may be chosen."""
+    """Choose as `choose_reference` does, reading only what may be chosen.
+
+    Where no snapshot can be chosen, revisions, last-applied notes and `manifests` stand in; the
+    reference is then partial.
+    """
     ordered = sorted(candidates, key=lambda c: (c.first, c.name))
-    choice = _Choice(judging=Judging(incident=incident, checks=checks), start=start)
-    return choice.among(ordered)
+    judging = Judging(incident=incident, checks=checks)
+    return _Choice(judging=judging, start=start, manifests=manifests).among(ordered)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +117,10 @@ class _Usable:
 class _Choice:
     """One choice: what was passed over is noted as it goes."""
 
-    def __init__(self, *, judging: Judging, start: Snapshot | None) -> None:
-        self._judging, self._start = judging, start
+    def __init__(
+        self, *, judging: Judging, start: Snapshot | None, manifests: Sequence[Declared]
+    ) -> None:
+        self._judging, self._start, self._manifests = judging, start, manifests
         self._passed: dict[str, PassedOver] = {}
 
     def among(self, ordered: Sequence[Candidate]) -> Reference:
@@ -119,13 +129,13 @@ class _Choice:
         if begun is None:
             for candidate in ordered:
                 self._pass(candidate, "nothing says when the incident began")
-            return self._without()
+            return self._without(None)
         old = [c for c in ordered if self._is_old_enough(c, begun)]
         found = self._healthy(old, begun) or self._tolerable(old, begun)
         if found is not None:
             return self._with(found, since=found.candidate.first)
         near = self._near(ordered, begun)
-        return self._without() if near is None else self._with(near)
+        return self._without(begun) if near is None else self._with(near)
 
     def _beginning(self, ordered: Sequence[Candidate]) -> Beginning | None:
         rules: list[AlertingRule] = list(_rules(self._start))
@@ -282,8 +292,18 @@ class _Choice:
         )
         return Reference(info=info, snapshot=found.snapshot, start=self._start)
 
-    def _without(self) -> Reference:
+    def _without(self, begun: Beginning | None) -> Reference:
         detail, start = _detail(list(self._passed.values())), self._start
+        fallback = fall_back(
+            namespaces=Scope(incident=self._judging.incident).namespaces,
+            start=start,
+            before=begun and begun.onset - SUSPECT_FOR,
+            manifests=self._manifests,
+        )
+        if fallback is not None:
+            detail = "; ".join(filter(None, (fallback.detail, detail)))
+            info = ReferenceInfo(source=fallback.source, detail=detail)
+            return Reference(info=info, snapshot=fallback.snapshot, start=start, partial=True)
         if start is not None:
             info = ReferenceInfo(source=ReferenceSource.RUN_START, taken_at=start.at, detail=detail)
             return Reference(info=info, start=start)

@@ -5,6 +5,8 @@ from datetime import datetime
 import msgspec
 
 REVISION = "deployment.kubernetes.io/revision"
+REVISION_HISTORY = "deployment.kubernetes.io/revision-history"
+"""Annotation of a ReplicaSet that was brought back: the revisions that it had before."""
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 SERVICE_NAME = "kubernetes.io/service-name"
 """Label of an EndpointSlice that names its Service."""
@@ -25,6 +27,7 @@ class Annotations(
     gc=False,
     rename={
         "revision": REVISION,
+        "revision_history": REVISION_HISTORY,
         "last_applied": LAST_APPLIED,
         "chaos_paused": CHAOS_PAUSED,
         "default_class": DEFAULT_CLASS,
@@ -33,6 +36,7 @@ class Annotations(
     """The annotations that checks read; others may hold secrets and are not kept."""
 
     revision: str = ""
+    revision_history: str = ""
     last_applied: str = ""
     chaos_paused: str = ""
     default_class: str = ""
