@@ -72,8 +72,9 @@ def fall_back(
 
 def _filled(known: KubeObject, declared: KubeObject) -> KubeObject:
     """Take from a manifest the number of replicas, which no revision holds."""
-    scaled = isinstance(known, Deployment | StatefulSet) and known.spec.replicas is None
-    if not scaled or not isinstance(declared, type(known)):
+    if not isinstance(known, _SCALED) or not isinstance(declared, _SCALED):
+        return known
+    if known.spec.replicas is not None:
         return known
     spec = msgspec.structs.replace(known.spec, replicas=declared.spec.replicas)
     return msgspec.structs.replace(known, spec=spec)
@@ -122,6 +123,7 @@ def _told(told: dict[str, int], before: datetime | None) -> str:
     return " and ".join(words) + since
 
 
+_SCALED = (Deployment, StatefulSet)
 _TIMELESS = frozenset({"manifests", "last-applied"})
 _NO_TIME = datetime.fromtimestamp(0, UTC)
 

@@ -72,12 +72,15 @@ def _read(path: Path) -> Iterator[Declared]:
     if path.suffix == ".json":
         _check_json(text, path)
         text = text.replace("\t", " ")  # JSON allows tabs between tokens, and YAML none.
+    hint = f"; if this is a template, {RENDER}" if "{{" in text else ""
     try:
         for node in cast("Iterator[yaml.Node | None]", yaml.compose_all(text, Loader=_LOADER)):
             if node is not None:
                 yield from _objects(node, path)
     except yaml.YAMLError as error:
-        raise BaselineError(_trouble(error, path, text)) from error
+        raise BaselineError(f"{_trouble(error, path, text)}{hint}") from error
+    except BaselineError as error:
+        raise BaselineError(f"{error}{hint}") from error
     except RecursionError:
         raise BaselineError(f"{path}: nested too deeply") from None
 
@@ -96,8 +99,7 @@ def _trouble(error: yaml.YAMLError, path: Path, text: str) -> str:
     lines = text.splitlines()
     line = min(error.problem_mark.line + 1, len(lines) or 1)
     said = error.problem or "syntax error"
-    hint = f"; this is a template, {RENDER}" if any("{{" in one for one in lines) else ""
-    return f"{path}:{line}: not YAML: {said}{hint}"
+    return f"{path}:{line}: not YAML: {said}"
 
 
 def _objects(node: yaml.Node, path: Path) -> Iterator[Declared]:
