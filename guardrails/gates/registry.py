@@ -29,6 +29,8 @@ from guardrails.gates.checks import Check
 from guardrails.gates.diagnosis import ENTITY_EXISTS, ENTITY_OBSERVED
 from guardrails.gates.kubernetes.autoscalers import AUTOSCALER_ACTIVE
 from guardrails.gates.kubernetes.churn import POD_CHURN
+from guardrails.gates.kubernetes.cronjobs import CRONJOB_RUNS
+from guardrails.gates.kubernetes.jobs import JOBS_SUCCEED
 from guardrails.gates.kubernetes.network import SERVICE_REACHES_PODS
 from guardrails.gates.kubernetes.orphans import PODS_OWNED
 from guardrails.gates.kubernetes.pods import PODS_READY
@@ -53,6 +55,8 @@ DEFAULT_CHECKS: tuple[Check, ...] = (
     PODS_OWNED,
     POD_CHURN,
     ROLLOUT_RESTLESS,
+    JOBS_SUCCEED,
+    CRONJOB_RUNS,
     ALERT_SOURCE,
     ALERT_CLEAR,
     ALERT_RULE_LIVE,
