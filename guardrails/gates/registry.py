@@ -28,10 +28,15 @@ from guardrails.gates.alerts.watchdog import WATCHDOG_FIRES
 from guardrails.gates.checks import Check
 from guardrails.gates.diagnosis import ENTITY_EXISTS, ENTITY_OBSERVED
 from guardrails.gates.kubernetes.autoscalers import AUTOSCALER_ACTIVE
+from guardrails.gates.kubernetes.budgets import DISRUPTION_BUDGET
 from guardrails.gates.kubernetes.churn import POD_CHURN
+from guardrails.gates.kubernetes.claims import VOLUMES_BOUND
 from guardrails.gates.kubernetes.cronjobs import CRONJOB_RUNS
+from guardrails.gates.kubernetes.daemons import DAEMONS_EVERYWHERE
 from guardrails.gates.kubernetes.jobs import JOBS_SUCCEED
 from guardrails.gates.kubernetes.network import SERVICE_REACHES_PODS
+from guardrails.gates.kubernetes.nodes import NODES_READY
+from guardrails.gates.kubernetes.openness import NODES_OPEN
 from guardrails.gates.kubernetes.orphans import PODS_OWNED
 from guardrails.gates.kubernetes.pods import PODS_READY
 from guardrails.gates.kubernetes.quotas import PODS_ADMITTED
@@ -40,6 +45,7 @@ from guardrails.gates.kubernetes.resources import RESOURCES
 from guardrails.gates.kubernetes.restarts import RESTARTS_QUIET
 from guardrails.gates.kubernetes.restless import ROLLOUT_RESTLESS
 from guardrails.gates.kubernetes.rollout import ROLLOUT_COMPLETE
+from guardrails.gates.kubernetes.scaling import AUTOSCALER_SETTLED
 from guardrails.gates.kubernetes.topology import WORKLOAD_LISTS
 
 DEFAULT_CHECKS: tuple[Check, ...] = (
@@ -57,6 +63,12 @@ DEFAULT_CHECKS: tuple[Check, ...] = (
     ROLLOUT_RESTLESS,
     JOBS_SUCCEED,
     CRONJOB_RUNS,
+    VOLUMES_BOUND,
+    NODES_READY,
+    NODES_OPEN,
+    DAEMONS_EVERYWHERE,
+    AUTOSCALER_SETTLED,
+    DISRUPTION_BUDGET,
     ALERT_SOURCE,
     ALERT_CLEAR,
     ALERT_RULE_LIVE,
