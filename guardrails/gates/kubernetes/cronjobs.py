@@ -18,6 +18,7 @@ from guardrails.gates.kubernetes.runs import (
     began,
     failure_of,
     is_complete,
+    is_history,
     is_same_program,
     unfinished,
 )
@@ -104,9 +105,8 @@ def _failed(witness: Witness, view: View, cron: CronJob, run: Job, failure: Cond
         settling=_settling(cron),
     )
     named = view.scope.names(CronJob.__name__, cron.metadata.name, cron.metadata.namespace)
-    if trusted and not named and _was_before(failure, view.scope.last_write_at):
-        return aside(evidence)
-    return evidence
+    mended = trusted and _was_before(failure, view.scope.last_write_at)
+    return aside(evidence) if not named and (mended or is_history(view, failure)) else evidence
 
 
 def _was_before(failure: Condition, changed: datetime | None) -> bool:

@@ -5,20 +5,23 @@ failed long before the incident.
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from guardrails.core.evidence import Evidence
 from guardrails.core.ids import CheckId
 from guardrails.gates.checks import Check, View, Witness, aside, refer, unread_lists
 from guardrails.gates.kubernetes.objects import Condition, CronJob, Job
-from guardrails.gates.kubernetes.runs import began, failure_of, images, is_complete, unfinished
+from guardrails.gates.kubernetes.runs import (
+    began,
+    failure_of,
+    images,
+    is_complete,
+    is_history,
+    unfinished,
+)
 
 ID = CheckId("jobs-succeed")
 
 LISTS = ("Job", "CronJob", "Pod")
-
-LONG_BEFORE = timedelta(minutes=15)
-"""A fault precedes its alert by at most the longest `for` in kube-prometheus."""
 
 
 def judge_jobs(view: View) -> list[Evidence]:
@@ -79,10 +82,7 @@ def _excuse(view: View, job: Job, failure: Condition, jobs: Sequence[Job]) -> st
         return None
     if _is_new(view, job):
         return " (the reference did not have it)"
-    start, ended = view.scope.incident.began_at, failure.last_transition_time
-    if start is not None and ended is not None and ended < start - LONG_BEFORE:
-        return " (long before the incident)"
-    return None
+    return " (long before the incident)" if is_history(view, failure) else None
 
 
 def _does_over(new: Job, old: Job) -> bool:

@@ -84,8 +84,8 @@ def _judge(witness: Witness, view: View, ground: Ground) -> Iterator[tuple[Objec
         if name in is_open or not is_up(node):
             continue
         if before is None or was_open is None:
-            # Labels that choose other nodes are no barrier that somebody put up.
-            news = bool(barriers(node, ground.template))
+            # Taints and labels keep pods apart on purpose; only a cordon is meant to end.
+            news = node.spec.unschedulable
         else:
             news = name in was_open or (name not in before and bool(ground.waiting))
         if news:

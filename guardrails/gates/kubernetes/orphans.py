@@ -5,6 +5,7 @@ label, too: a pod that had an owner when it was last seen, or that bears a Repli
 Bare pods that people made beside a workload are reported, and held against nobody.
 """
 
+import re
 from collections.abc import Iterator
 
 from guardrails.core.evidence import Evidence
@@ -22,6 +23,9 @@ from guardrails.gates.kubernetes.topology import (
 from guardrails.gates.snapshot import Snapshot
 
 ID = CheckId("pods-owned")
+
+_MADE_UP = re.compile("[bcdfghjklmnpqrstvwxz2456789]{5}")
+"""What the API server appends to `generateName`: no word that a person would choose."""
 
 
 def judge_ownership(view: View) -> list[Evidence]:
@@ -82,9 +86,8 @@ def _owner_before(view: View, land: Territory, pod: Pod) -> str | None:
     pasts = (*_references(view), view.reference.start, *view.history[:-1])
     if any(_had(past, pod, owned=True) for past in pasts if past is not None):
         return "had one before: it was taken out of its workload"
-    # A ReplicaSet names its pods by its own name and five characters.
-    stem = pod.metadata.name.rpartition("-")[0]
-    if stem in land.replicasets:
+    stem, _, tail = pod.metadata.name.rpartition("-")
+    if stem in land.replicasets and _MADE_UP.fullmatch(tail):
         return f"bears the name of ReplicaSet {stem}: it was taken out of it"
     return None
 

@@ -92,9 +92,20 @@ PODS_READY = Check(id=READY_ID, judge=judge_readiness, lists=LISTS)
 
 def is_for_job(look: Snapshot, owner: Owner, namespace: str) -> bool:
     """Tell whether pods are judged with their Job: they may fail, and be tried again."""
-    return owner.kind == Job.__name__ and any(
-        job.metadata.name == owner.name for job in look.objects(Job, namespace)
-    )
+    if owner.kind != Job.__name__:
+        return False
+    known = look.derived.get(("jobs", namespace))
+    if not isinstance(known, _Jobs):
+        known = _Jobs(names=frozenset(j.metadata.name for j in look.objects(Job, namespace)))
+        look.derived["jobs", namespace] = known
+    return owner.name in known.names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Jobs:
+    """The Jobs that were listed in a namespace."""
+
+    names: frozenset[str]
 
 
 def _left_behind(witness: Witness, owner: Owner, pods: Sequence[Pod]) -> Iterator[Evidence]:

@@ -20,6 +20,12 @@ from guardrails.gates.kubernetes.topology import (
 BACK_OFF_SECONDS = 360.0
 """The longest pause of the Job controller between two tries, as its documentation says."""
 
+LONG_BEFORE = timedelta(minutes=15)
+"""A fault precedes its alert by at most the longest `for` in kube-prometheus."""
+
+LONG_AGO = timedelta(hours=24)
+"""The same where no alert says when the incident began: nobody is called after a day."""
+
 BACK_OFF_LIMIT = 6
 """What the API server sets on a Job that names none."""
 
@@ -28,6 +34,17 @@ def failure_of(job: Job) -> Condition | None:
     """Return the condition by which a Job has failed, or None."""
     found = condition(job.status.conditions, "Failed")
     return found if found is not None and found.status == "True" else None
+
+
+def is_history(view: View, failure: Condition) -> bool:
+    """Tell whether a Job failed long before the incident."""
+    ended, start = failure.last_transition_time, view.scope.incident.began_at
+    if ended is None:
+        return False
+    if start is not None:
+        return ended < start - LONG_BEFORE
+    opened = view.reference.start.at if view.reference.start else view.history[0].at
+    return ended < opened - LONG_AGO
 
 
 def is_complete(job: Job) -> bool:

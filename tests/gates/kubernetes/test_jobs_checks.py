@@ -103,6 +103,16 @@ def test_a_job_that_failed_long_before_the_incident_is_only_reported(
         assert only(world, JOBS_SUCCEED, {"Job": [job]}, incident=incident).counts is counts
 
 
+def test_a_failure_of_another_day_is_only_reported(world: Any, stock: Any) -> None:
+    """Without an alert's time: nobody is called after a day. The same for a CronJob's run."""
+    for hours, counts in ((25, False), (23, True)):
+        ago = 2 * hours * 3600
+        assert (
+            only(world, JOBS_SUCCEED, {"Job": [stock.job(end="Failed", ago=ago)]}).counts is counts
+        )
+        assert only(world, CRONJOB_RUNS, crons(stock, ("Failed", ago))).counts is counts
+
+
 def test_a_job_whose_pod_cannot_start_is_violated(world: Any, stock: Any) -> None:
     """Judged with its Job, and nowhere else."""
     job = stock.job()
