@@ -47,6 +47,7 @@ from guardrails.gates.kubernetes.restless import ROLLOUT_RESTLESS
 from guardrails.gates.kubernetes.rollout import ROLLOUT_COMPLETE
 from guardrails.gates.kubernetes.scaling import AUTOSCALER_SETTLED
 from guardrails.gates.kubernetes.topology import WORKLOAD_LISTS
+from guardrails.gates.kubernetes.traffic import TRAFFIC_ALLOWED
 
 DEFAULT_CHECKS: tuple[Check, ...] = (
     SCOPE_INHABITED,
@@ -55,6 +56,7 @@ DEFAULT_CHECKS: tuple[Check, ...] = (
     PODS_READY,
     RESTARTS_QUIET,
     SERVICE_REACHES_PODS,
+    TRAFFIC_ALLOWED,
     AUTOSCALER_ACTIVE,
     SAME_SOURCES,
     PODS_ADMITTED,

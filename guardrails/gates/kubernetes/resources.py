@@ -73,7 +73,7 @@ _ROWS = (
     _row("v1/limitranges", objects.LimitRange),
     _row("v1/persistentvolumeclaims", objects.PersistentVolumeClaim),
     _row("v1/nodes", objects.Node, namespaced=False),
-    _row("v1/namespaces", objects.Namespace, namespaced=False),
+    _row("v1/namespaces", objects.Namespace, namespaced=False, refusable=True),
     _row("v1/configmaps", objects.ConfigMap, refusable=True),
     _row("v1/serviceaccounts", objects.ServiceAccount, refusable=True),
     _row("rbac.authorization.k8s.io/v1/roles", objects.Role, refusable=True),
