@@ -33,6 +33,8 @@ from guardrails.gates.kubernetes.churn import POD_CHURN
 from guardrails.gates.kubernetes.claims import VOLUMES_BOUND
 from guardrails.gates.kubernetes.cronjobs import CRONJOB_RUNS
 from guardrails.gates.kubernetes.daemons import DAEMONS_EVERYWHERE
+from guardrails.gates.kubernetes.exposure import SERVICE_EXPOSED
+from guardrails.gates.kubernetes.ingresses import INGRESS_ROUTES
 from guardrails.gates.kubernetes.jobs import JOBS_SUCCEED
 from guardrails.gates.kubernetes.network import SERVICE_REACHES_PODS
 from guardrails.gates.kubernetes.nodes import NODES_READY
@@ -56,6 +58,8 @@ DEFAULT_CHECKS: tuple[Check, ...] = (
     PODS_READY,
     RESTARTS_QUIET,
     SERVICE_REACHES_PODS,
+    SERVICE_EXPOSED,
+    INGRESS_ROUTES,
     TRAFFIC_ALLOWED,
     AUTOSCALER_ACTIVE,
     SAME_SOURCES,

@@ -13,12 +13,20 @@ from guardrails.gates.checks import Check, View, Witness, refer, unread_lists
 from guardrails.gates.kubernetes import pods as pod_rules
 from guardrails.gates.kubernetes.backing import Network, network
 from guardrails.gates.kubernetes.objects import (
-    ContainerPort,
     Pod,
     Service,
     ServicePort,
+    TemplateContainer,
 )
 from guardrails.gates.kubernetes.replacement import selects
+from guardrails.gates.kubernetes.targetports import (
+    declared_by,
+    images_of,
+    known_ports,
+    programs_of,
+    target_of,
+    undeclared,
+)
 from guardrails.gates.kubernetes.topology import (
     WORKLOAD_LISTS,
     Owner,
@@ -160,26 +168,52 @@ class _Judging:
         )
 
     def _switched(self) -> Evidence | None:
-        """A Service that now reaches another application's pods is not mended.
+        """A Service that reaches another application's pods is not mended.
 
         Told from a replaced workload by the reference: what it reaches now backed other Services
-        there and never this one.
+        there and never this one, and is not the same program.
         """
         old = self._old()
         if self.before is None or old is None:
-            return None
+            return self._mistaken()
         had, has = self.before.owners(old), self.net.owners(self.service)
-        if not had or not has or had & has:
+        behind = {o: self.before.backed.get(o, frozenset[str]()) for o in has - had}
+        strangers = frozenset(o for o, names in behind.items() if names - {old.metadata.name})
+        same = programs_of(self.before.selected(old)) & programs_of(self._pods_of(strangers))
+        if not had or not strangers or same or not (has & had or strangers == has):
             return None
-        behind = [self.before.backed.get(o, frozenset[str]()) - {old.metadata.name} for o in has]
-        if not all(behind):
-            return None
+        also = "also " if has & had else ""
+        other = min(behind[min(strangers)])
         return self.witness.violated(
             refer(self.service),
             field="spec.selector",
-            observed=f"reaches the pods of {_owners(has)}, behind Service {min(behind[0])}",
+            observed=f"{also}reaches the pods of {_owners(strangers)}, behind Service {other}",
             expected=f"the pods of {_owners(had)} (the reference)",
         )
+
+    def _pods_of(self, owners: frozenset[Owner]) -> list[Pod]:
+        pods = self.net.selected(self.service)
+        return [p for p in pods if self.net.land.owner_of(p) in owners]
+
+    def _mistaken(self) -> Evidence | None:
+        """Without a reference: the workload of the Service's own name is there, and left out.
+
+        Only when it declares a port, so that somebody should reach it, and no Service does.
+        """
+        name, has = self.service.metadata.name, self.net.owners(self.service)
+        if any(o.name == name for o in has):
+            return None
+        for owner, pods in self.net.land.by_owner.items():
+            forgotten = owner.name == name and owner.kind in WORKLOAD_LISTS
+            ports = forgotten and any(d for pod in pods for d in declared_by(pod))
+            if ports and owner not in self.net.backed:
+                return self.witness.violated(
+                    refer(self.service),
+                    field="spec.selector",
+                    observed=f"reaches the pods of {_owners(has)}",
+                    expected=f"those of {owner.kind} {owner.name}, which no Service reaches",
+                )
+        return None
 
     def _ports(self) -> Evidence | None:
         if self.service.spec.cluster_ip == "None":
@@ -197,34 +231,39 @@ class _Judging:
         return None
 
     def _port(self, port: ServicePort, pods: Sequence[Pod]) -> str | None:
-        target = port.port if port.target_port is None else port.target_port
-        declared = [d for pod in pods for d in _declared(pod) if d.protocol == port.protocol]
-        if isinstance(target, str) and not target.isdigit():
+        target = target_of(port)
+        declared = [d for pod in pods for d in declared_by(pod) if d.protocol == port.protocol]
+        if isinstance(target, str):
             if any(d.name == target for d in declared):
                 return None
-            return f"{target}: no container of its pods names a port so{_has(declared)}"
-        number = int(target)
-        if any(d.container_port == number for d in declared):
+            return f"{target}: no container of its pods names a port so{known_ports(declared)}"
+        if any(d.container_port == target for d in declared):
             return None
-        if declared:
-            return f"{number}: no container of its pods declares it{_has(declared)}"
-        return self._undeclared(port, number, pods)
+        was = self._target_before(port, pods)
+        if was == target:
+            return None
+        if declared and not undeclared(port, pods, self._templates(pods)):
+            return f"{target}: no container of its pods declares it{known_ports(declared)}"
+        if was is None:
+            return None  # Which they need not, and nothing tells better.
+        return f"{target}: it was {was} in the reference, and the images are the same"
 
-    def _undeclared(self, port: ServicePort, number: int, pods: Sequence[Pod]) -> str | None:
-        """Judge a port of containers that declare none, which they need not, by the reference."""
+    def _target_before(self, port: ServicePort, pods: Sequence[Pod]) -> int | str | None:
+        """Return the target in the reference, where the same images served it."""
         old = self._old()
         if self.before is None or old is None:
             return None
-        was = next(
-            (p for p in old.spec.ports or () if (p.name, p.port) == (port.name, port.port)), None
-        )
-        if was is None:
+        if images_of(pods) != images_of(self.before.selected(old)):
             return None
-        target = was.port if was.target_port is None else was.target_port
-        same_images = _images(pods) == _images(self.before.selected(old))
-        if str(target) == str(number) or not same_images:
-            return None
-        return f"{number}: it was {target} in the reference, and the images are the same"
+        same = (p for p in old.spec.ports or () if (p.name, p.port) == (port.name, port.port))
+        return next(map(target_of, same), None)
+
+    def _templates(self, pods: Sequence[Pod]) -> list[TemplateContainer]:
+        owners = {self.net.land.owner_of(pod) for pod in pods}
+        workloads = (self.net.land.workload(o.kind, o.name) for o in owners)
+        return [
+            c for w in workloads if w is not None for c in w.spec.template.spec.containers or ()
+        ]
 
     def _slices(self) -> Evidence | None:
         """Compare what the controller published with what the objects say; it may lag."""
@@ -233,10 +272,15 @@ class _Judging:
         behind = {e.target_ref.uid or e.target_ref.name for e in ready if e.target_ref is not None}
         known = {x for pod in serving for x in (pod.metadata.uid, pod.metadata.name)}
         observed = ""
+        strays = behind - {
+            x for p in self.net.selected(self.service) for x in (p.metadata.uid, p.metadata.name)
+        }
         if not ready:
             observed = "no ready endpoint, although ready pods match"
         elif behind and not behind & known:
             observed = "its endpoints are not the pods that match"
+        elif strays:
+            observed = f"{len(strays)} of its {len(ready)} ready endpoints are not pods that match"
         elif self.service.spec.cluster_ip != "None" and not self._published():
             observed = "its EndpointSlices carry none of its ports"
         if not observed:
@@ -257,13 +301,13 @@ class _Judging:
             for part in self.net.slices.get(self.service.metadata.name, ())
             for port in part.ports or ()
         }
-        declared = [d for pod in self._serving() for d in _declared(pod)]
+        declared = [d for pod in self._serving() for d in declared_by(pod)]
         for port in self.service.spec.ports or ():
-            target = port.port if port.target_port is None else port.target_port
-            if isinstance(target, str) and not target.isdigit():
+            target = target_of(port)
+            if isinstance(target, str):
                 numbers = {d.container_port for d in declared if d.name == target}
             else:
-                numbers = {int(target)}
+                numbers = {target}
             if not any((port.name, number) in published for number in numbers):
                 return False
         return True
@@ -301,25 +345,6 @@ class _Judging:
             observed=observed,
             expected="at least one ready endpoint",
         )
-
-
-def _declared(pod: Pod) -> Iterator[ContainerPort]:
-    for container in pod.spec.containers or ():
-        yield from container.ports or ()
-    for container in pod.spec.init_containers or ():
-        if container.restart_policy == "Always":  # a sidecar keeps running and may serve
-            yield from container.ports or ()
-
-
-def _images(pods: Sequence[Pod]) -> frozenset[str]:
-    return frozenset(c.image for pod in pods for c in pod.spec.containers or ())
-
-
-def _has(declared: Sequence[ContainerPort]) -> str:
-    known = dict.fromkeys(
-        f"{d.container_port} ({d.name})" if d.name else str(d.container_port) for d in declared
-    )
-    return f"; they have {', '.join(known)}" if known else "; they declare none"
 
 
 def _words(selector: dict[str, str]) -> str:

@@ -1,0 +1,142 @@
+"""Services again: sidecars, strangers among the endpoints, and the wrong application."""
+
+from typing import Any
+
+import pytest
+
+from guardrails.gates.kubernetes.network import SERVICE_REACHES_PODS as CHECK
+
+
+def beside(app: Any, name: str, **more: Any) -> Any:
+    """Put a second container into each pod."""
+    for pod in app["Pod"]:
+        pod["spec"]["containers"].append({"name": name, "image": f"{name}:1", **more})
+    return app
+
+
+def targeting(world: Any, app: Any, port: int) -> Any:
+    """Let the Service send requests to a port by number."""
+    app["Service"] = [world.service(target=port)]
+    pods = [p["metadata"]["name"] for p in app["Pod"]]
+    app["EndpointSlice"] = [world.endpoints("web", pods, port)]
+    return app
+
+
+def silent(app: Any) -> Any:
+    """Let the application's own container declare nothing."""
+    for pod in app["Pod"]:
+        pod["spec"]["containers"][0].pop("ports")
+    return app
+
+
+def test_a_declaring_sidecar_says_nothing_about_the_application(world: Any, net: Any) -> None:
+    """Declaring ports is optional, and only the mesh's proxy does it here."""
+    app = beside(silent(world.app()), "istio-proxy", ports=[{"containerPort": 15090}])
+    assert net.wrong(CHECK, targeting(world, app, 8080)) == []
+
+
+def test_a_proxy_that_comes_first_is_not_the_application(world: Any, net: Any) -> None:
+    """Meshes put their proxy first when it must start first."""
+    app = beside(silent(world.app()), "istio-proxy", ports=[{"containerPort": 15090}])
+    for pod in app["Pod"]:
+        pod["spec"]["containers"].reverse()
+    assert net.wrong(CHECK, targeting(world, app, 8080)) == []
+
+
+def test_a_silent_sidecar_does_not_hide_a_wrong_port(world: Any, net: Any) -> None:
+    """The application declares 8080, so 9999 is nobody's."""
+    app = beside(world.app(), "logger")
+    assert len(net.wrong(CHECK, targeting(world, app, 9999))) == 1
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"readinessProbe": {"httpGet": {"path": "/", "port": 9999}}},
+        {"livenessProbe": {"tcpSocket": {"port": 9999}}},
+        {"env": [{"name": "PORT", "value": "9999"}]},
+    ],
+)
+def test_a_silent_container_that_is_told_the_port_serves_it(
+    world: Any, net: Any, more: Any
+) -> None:
+    """A probe or a variable says what no declaration says."""
+    app = beside(world.app(), "admin")
+    containers = [{"name": "app"}, {"name": "admin", **more}]
+    app["Deployment"][0]["spec"]["template"] = {"spec": {"containers": containers}}
+    assert net.wrong(CHECK, targeting(world, app, 9999)) == []
+
+
+def test_a_port_that_was_served_so_in_the_reference_is_served(world: Any, net: Any) -> None:
+    """The same images under the same target: whatever they declare."""
+    app = targeting(world, beside(world.app(), "admin"), 9999)
+    assert net.wrong(CHECK, app, before=app) == []
+
+
+def test_every_port_of_a_service_is_judged(world: Any, net: Any) -> None:
+    """The second one leads nowhere."""
+    app = world.app()
+    app["Service"][0]["spec"]["ports"].append({"name": "admin", "port": 81, "targetPort": 9999})
+    (said,) = net.wrong(CHECK, app)
+    assert "9999" in said
+
+
+def test_endpoints_that_are_not_its_pods_take_requests_away(world: Any, net: Any) -> None:
+    """A slice written by hand sends a part of them elsewhere."""
+    app = world.app()
+    rogue = world.endpoints("web", ["somebody-else"])
+    rogue["metadata"]["name"] = "web-by-hand"
+    found = net.judged(CHECK, net.with_(app, "EndpointSlice", rogue))
+    assert [e.observed for e in found] == ["1 of its 4 ready endpoints are not pods that match"]
+    assert found[0].settles_by is not None
+
+
+def test_a_selector_widened_to_another_application_is_violated(world: Any, net: Any) -> None:
+    """Half of the requests go to pods that stood behind another Service all along."""
+    before = world.join(world.app("web"), world.app("cart"))
+    for pod in before["Pod"]:
+        pod["metadata"]["labels"]["tier"] = "front"
+    now = world.join(before)
+    net.part(now, "Service", "web")["spec"]["selector"] = {"tier": "front"}
+    pods = [p["metadata"]["name"] for p in now["Pod"]]
+    now["EndpointSlice"] = [world.endpoints("web", pods), now["EndpointSlice"][1]]
+    (said,) = net.wrong(CHECK, now, before=before)
+    assert "also reaches the pods of Deployment cart" in said
+
+
+def test_a_second_colour_of_the_same_program_may_take_over(world: Any, net: Any) -> None:
+    """It stood by with a Service of its own."""
+    before = world.join(world.app("web"), world.app("web-green"))
+    for pod in before["Pod"]:
+        pod["spec"]["containers"][0]["image"] = "registry.example/web:2"
+    now = world.join(before)
+    net.part(now, "Service", "web")["spec"]["selector"] = {"app": "web-green"}
+    now["EndpointSlice"][0] = world.endpoints("web", ["web-green-1-0"])
+    assert net.wrong(CHECK, now, before=before) == []
+
+
+def test_without_a_reference_the_name_tells_the_wrong_application(world: Any, net: Any) -> None:
+    """The workload of the Service's name is there, and nobody reaches it."""
+    now = world.join(world.app("web"), world.app("cart"))
+    net.part(now, "Service", "web")["spec"]["selector"] = {"app": "cart"}
+    now["EndpointSlice"][0] = world.endpoints("web", ["cart-1-0"])
+    (said,) = net.wrong(CHECK, now)
+    assert said == "web: reaches the pods of Deployment cart"
+
+
+@pytest.mark.parametrize("how", ["declares nothing", "has another Service"])
+def test_a_namesake_that_nobody_needs_to_reach_is_no_sign(world: Any, net: Any, how: str) -> None:
+    """A worker, or one that is reached through another Service."""
+    now = world.join(world.app("web"), world.app("cart"))
+    net.part(now, "Service", "web")["spec"]["selector"] = {"app": "cart"}
+    now["EndpointSlice"][0] = world.endpoints("web", ["cart-1-0"])
+    if how == "declares nothing":
+        for pod in now["Pod"]:
+            if pod["metadata"]["labels"]["app"] == "web":
+                pod["spec"]["containers"][0].pop("ports")
+    else:
+        other = world.service("front")
+        other["spec"]["selector"] = {"app": "web"}
+        now["Service"].append(other)
+        now["EndpointSlice"].append(world.endpoints("front", ["web-1-0", "web-1-1", "web-1-2"]))
+    assert net.wrong(CHECK, now) == []
