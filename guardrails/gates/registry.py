@@ -31,8 +31,10 @@ from guardrails.gates.kubernetes.autoscalers import AUTOSCALER_ACTIVE
 from guardrails.gates.kubernetes.budgets import DISRUPTION_BUDGET
 from guardrails.gates.kubernetes.churn import POD_CHURN
 from guardrails.gates.kubernetes.claims import VOLUMES_BOUND
+from guardrails.gates.kubernetes.configuration import CONFIGURATION_PRESENT
 from guardrails.gates.kubernetes.cronjobs import CRONJOB_RUNS
 from guardrails.gates.kubernetes.daemons import DAEMONS_EVERYWHERE
+from guardrails.gates.kubernetes.dependencies import NAMED_SERVICES_EXIST
 from guardrails.gates.kubernetes.exposure import SERVICE_EXPOSED
 from guardrails.gates.kubernetes.ingresses import INGRESS_ROUTES
 from guardrails.gates.kubernetes.jobs import JOBS_SUCCEED
@@ -43,6 +45,7 @@ from guardrails.gates.kubernetes.orphans import PODS_OWNED
 from guardrails.gates.kubernetes.pods import PODS_READY
 from guardrails.gates.kubernetes.quotas import PODS_ADMITTED
 from guardrails.gates.kubernetes.replicas import REPLICAS_KEPT, SCOPE_INHABITED
+from guardrails.gates.kubernetes.resolving import CLUSTER_NAMES_RESOLVE
 from guardrails.gates.kubernetes.resources import RESOURCES
 from guardrails.gates.kubernetes.restarts import RESTARTS_QUIET
 from guardrails.gates.kubernetes.restless import ROLLOUT_RESTLESS
@@ -61,6 +64,9 @@ DEFAULT_CHECKS: tuple[Check, ...] = (
     SERVICE_EXPOSED,
     INGRESS_ROUTES,
     TRAFFIC_ALLOWED,
+    NAMED_SERVICES_EXIST,
+    CLUSTER_NAMES_RESOLVE,
+    CONFIGURATION_PRESENT,
     AUTOSCALER_ACTIVE,
     SAME_SOURCES,
     PODS_ADMITTED,
