@@ -29,6 +29,7 @@ from guardrails.gates.checks import Check
 from guardrails.gates.diagnosis import ENTITY_EXISTS, ENTITY_OBSERVED
 from guardrails.gates.kubernetes.autoscalers import AUTOSCALER_ACTIVE
 from guardrails.gates.kubernetes.budgets import DISRUPTION_BUDGET
+from guardrails.gates.kubernetes.chaos import NO_CHAOS
 from guardrails.gates.kubernetes.churn import POD_CHURN
 from guardrails.gates.kubernetes.claims import VOLUMES_BOUND
 from guardrails.gates.kubernetes.configuration import CONFIGURATION_PRESENT
@@ -38,6 +39,8 @@ from guardrails.gates.kubernetes.dependencies import NAMED_SERVICES_EXIST
 from guardrails.gates.kubernetes.exposure import SERVICE_EXPOSED
 from guardrails.gates.kubernetes.ingresses import INGRESS_ROUTES
 from guardrails.gates.kubernetes.jobs import JOBS_SUCCEED
+from guardrails.gates.kubernetes.meshpolicies import MESH_PERMITS
+from guardrails.gates.kubernetes.meshroutes import MESH_ROUTES
 from guardrails.gates.kubernetes.network import SERVICE_REACHES_PODS
 from guardrails.gates.kubernetes.nodes import NODES_READY
 from guardrails.gates.kubernetes.openness import NODES_OPEN
@@ -67,6 +70,9 @@ DEFAULT_CHECKS: tuple[Check, ...] = (
     NAMED_SERVICES_EXIST,
     CLUSTER_NAMES_RESOLVE,
     CONFIGURATION_PRESENT,
+    MESH_PERMITS,
+    MESH_ROUTES,
+    NO_CHAOS,
     AUTOSCALER_ACTIVE,
     SAME_SOURCES,
     PODS_ADMITTED,

@@ -23,6 +23,7 @@ class Resource:
     plural: str
     type: type[KubeObject]
     namespaced: bool = True
+    """Whether it is listed by namespace; else once for the whole cluster."""
     optional: bool = False
     """The cluster may not know the kind: an extension, installed or not. That it is not served is
     an answer, and no failure."""
@@ -52,6 +53,15 @@ def _row(path: str, type_: type[KubeObject], **more: bool) -> Resource:
     )
 
 
+def _extension(path: str, type_: type[KubeObject]) -> Resource:
+    """Read a row of an extension whose objects reach beyond their namespace.
+
+    They are listed across the cluster: a policy in the mesh's root namespace binds every other,
+    and an experiment names the namespace that it strikes.
+    """
+    return _row(path, type_, namespaced=False, optional=True, refusable=True)
+
+
 _ROWS = (
     _row("apps/v1/deployments", objects.Deployment),
     _row("apps/v1/statefulsets", objects.StatefulSet),
@@ -78,6 +88,23 @@ _ROWS = (
     _row("v1/serviceaccounts", objects.ServiceAccount, refusable=True),
     _row("rbac.authorization.k8s.io/v1/roles", objects.Role, refusable=True),
     _row("rbac.authorization.k8s.io/v1/rolebindings", objects.RoleBinding, refusable=True),
+    # v1beta1 is served by every Istio since 1.5; v1 came with 1.22.
+    _extension("security.istio.io/v1beta1/peerauthentications", objects.PeerAuthentication),
+    _extension("security.istio.io/v1beta1/authorizationpolicies", objects.AuthorizationPolicy),
+    _row("networking.istio.io/v1beta1/virtualservices", objects.VirtualService, optional=True,
+         refusable=True),
+    _row("networking.istio.io/v1beta1/destinationrules", objects.DestinationRule, optional=True,
+         refusable=True),
+    _extension("chaos-mesh.org/v1alpha1/schedules", objects.Schedule),
+    _extension("chaos-mesh.org/v1alpha1/podchaos", objects.PodChaos),
+    _extension("chaos-mesh.org/v1alpha1/networkchaos", objects.NetworkChaos),
+    _extension("chaos-mesh.org/v1alpha1/stresschaos", objects.StressChaos),
+    _extension("chaos-mesh.org/v1alpha1/httpchaos", objects.HTTPChaos),
+    _extension("chaos-mesh.org/v1alpha1/iochaos", objects.IOChaos),
+    _extension("chaos-mesh.org/v1alpha1/dnschaos", objects.DNSChaos),
+    _extension("chaos-mesh.org/v1alpha1/timechaos", objects.TimeChaos),
+    _extension("chaos-mesh.org/v1alpha1/jvmchaos", objects.JVMChaos),
+    _extension("chaos-mesh.org/v1alpha1/kernelchaos", objects.KernelChaos),
 )  # fmt: skip
 
 RESOURCES: Mapping[str, Resource] = MappingProxyType({row.kind: row for row in _ROWS})

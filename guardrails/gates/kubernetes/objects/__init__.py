@@ -15,7 +15,26 @@ from guardrails.gates.kubernetes.objects.capacity import (
     PodDisruptionBudget,
     ResourceQuota,
 )
+from guardrails.gates.kubernetes.objects.chaos import (
+    AnyChaos,
+    DNSChaos,
+    HTTPChaos,
+    IOChaos,
+    JVMChaos,
+    KernelChaos,
+    NetworkChaos,
+    PodChaos,
+    Schedule,
+    StressChaos,
+    TimeChaos,
+)
 from guardrails.gates.kubernetes.objects.config import ConfigMap, Role, RoleBinding, ServiceAccount
+from guardrails.gates.kubernetes.objects.mesh import (
+    AuthorizationPolicy,
+    DestinationRule,
+    PeerAuthentication,
+    VirtualService,
+)
 from guardrails.gates.kubernetes.objects.meta import (
     LAST_APPLIED,
     REVISION,
@@ -75,6 +94,11 @@ KubeObject = (
     | ServiceAccount
     | Role
     | RoleBinding
+    | PeerAuthentication
+    | AuthorizationPolicy
+    | VirtualService
+    | DestinationRule
+    | AnyChaos
 )
 """Everything that a list may hold."""
 
@@ -83,6 +107,8 @@ __all__ = [
     "REVISION",
     "SERVICE_NAME",
     "Annotations",
+    "AnyChaos",
+    "AuthorizationPolicy",
     "Condition",
     "ConfigMap",
     "Container",
@@ -90,34 +116,47 @@ __all__ = [
     "ContainerStatus",
     "ControllerRevision",
     "CronJob",
+    "DNSChaos",
     "DaemonSet",
     "Deployment",
+    "DestinationRule",
     "Endpoint",
     "EndpointSlice",
+    "HTTPChaos",
     "HorizontalPodAutoscaler",
+    "IOChaos",
     "Ingress",
     "IngressClass",
+    "JVMChaos",
     "Job",
+    "KernelChaos",
     "KubeObject",
     "LabelSelector",
     "LimitRange",
     "Metadata",
     "Namespace",
+    "NetworkChaos",
     "NetworkPolicy",
     "Node",
     "OwnerReference",
+    "PeerAuthentication",
     "PersistentVolumeClaim",
     "Pod",
+    "PodChaos",
     "PodDisruptionBudget",
     "PodTemplate",
     "ReplicaSet",
     "ResourceQuota",
     "Role",
     "RoleBinding",
+    "Schedule",
     "Service",
     "ServiceAccount",
     "ServicePort",
     "StatefulSet",
+    "StressChaos",
     "TemplateContainer",
+    "TimeChaos",
+    "VirtualService",
     "Workload",
 ]
