@@ -25,7 +25,7 @@ from guardrails.core.ids import CheckId
 from guardrails.core.incident import Incident, Workload
 from guardrails.gates.asked import HttpQuestion, ObjectQuestion
 from guardrails.gates.kubernetes.objects import KubeObject
-from guardrails.gates.kubernetes.resources import RESOURCES, Resource
+from guardrails.gates.kubernetes.resources import Resource, resource_of
 from guardrails.gates.snapshot import ListKey, Read, ReadStatus, Snapshot
 
 SAID_LIMIT = 500
@@ -253,7 +253,7 @@ def unread_lists(witness: Witness, view: View, kinds: Sequence[str]) -> Iterator
     asked: set[ListKey] = set()
     for namespace in view.scope.namespaces:
         for kind in kinds:
-            resource = RESOURCES.get(kind)
+            resource = resource_of(kind)
             whole = resource is not None and not resource.namespaced
             key = ListKey(kind=kind, namespace="" if whole else namespace)
             if key not in asked:

@@ -9,6 +9,7 @@ from guardrails.core.ids import CheckId
 from guardrails.errors import PolicyError
 from guardrails.gates.checks import Check, Witness, aside
 from guardrails.gates.custom.build import custom_checks
+from guardrails.gates.kubernetes.customs import custom_checks as resource_checks
 from guardrails.gates.plugins import CHECKS, checks_in, named
 from guardrails.gates.registry import DEFAULT_CHECKS
 from guardrails.policy.models import GateSettings
@@ -27,7 +28,8 @@ def chosen(given: Sequence[Check], settings: GateSettings) -> Choice:
     """Apply a policy to the checks that a gate was given.
 
     Raises:
-        PolicyError: It skips a check that is not there, or names a plugin that is not installed.
+        PolicyError: It skips a check that is not there, names a plugin that is not installed, or a
+            custom resource wrongly.
         PluginError: A plugin that it names is broken.
     """
     plugins = named(CHECKS, settings.extra_checks, key="gate.extra_checks")
@@ -40,7 +42,8 @@ def chosen(given: Sequence[Check], settings: GateSettings) -> Choice:
             raise PolicyError(
                 f"gate.skip_checks: no check is called {name!r}; {did_you_mean(name, known)}"
             )
-    run = (*given, *extra, *custom_checks(settings.custom))
+    resources = resource_checks(settings.custom_resources)
+    run = (*given, *extra, *custom_checks(settings.custom), *resources)
     return Choice(checks=tuple(c for c in run if c.id not in skipped), skipped=skipped)
 
 

@@ -55,7 +55,7 @@ class EvidenceGate:
     Raises:
         BaselineError: A baseline or a manifest cannot be read.
         PolicyError: The settings ignore a list that is needed, or none of ours; or they name a
-            check that does not exist.
+            check that does not exist, or a custom resource wrongly.
         PluginError: An installed check or gate that they name is broken.
     """
 

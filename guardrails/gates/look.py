@@ -10,7 +10,7 @@ import msgspec
 from guardrails.gates.alerts.sources import AlertmanagerSource, PrometheusSource
 from guardrails.gates.answering import NO_CLUSTER, Questions, answers, broken
 from guardrails.gates.kubernetes.reader import ClusterReader
-from guardrails.gates.kubernetes.resources import RESOURCES
+from guardrails.gates.kubernetes.resources import resource_of
 from guardrails.gates.kubernetes.topology import WORKLOAD_LISTS
 from guardrails.gates.snapshot import (
     AlertmanagerState,
@@ -84,7 +84,7 @@ def keys_of(kinds: Sequence[str], namespaces: Sequence[str]) -> tuple[ListKey, .
 
 
 def _is_namespaced(kind: str) -> bool:
-    resource = RESOURCES.get(kind)
+    resource = resource_of(kind)
     return resource is None or resource.namespaced
 
 

@@ -64,6 +64,9 @@ class GateSettings(Strict):
     """Kinds that are not read, such as `Node` where the guard has rights in its namespaces only.
     Each is named in every report. What the gate judges by (workloads, pods, Services) cannot be
     left out."""
+    custom_resources: tuple[str, ...] = ()
+    """Custom resources that must be well too, as `plural.group/version`: every object of them in
+    scope must be reconciled and ready by its own conditions. Each costs a list per namespace."""
     allow_no_alert_source: StrictBool = False
     """Whether a run without Prometheus may end `resolved`, at tier `state` at most."""
     traffic: tuple[str, ...] = ()

@@ -27,9 +27,9 @@ def check_of(*kinds: str) -> Check:
 
 
 def with_list(look: Snapshot, kind: str, read: Read, namespace: str = "shop") -> Snapshot:
-    """A look with one more list."""
+    """A look with one list read otherwise, or one more; the first of a kind counts."""
     listed = ObjectList(key=ListKey(kind=kind, namespace=namespace), read=read)
-    return msgspec.structs.replace(look, lists=(*look.lists, listed))
+    return msgspec.structs.replace(look, lists=(listed, *look.lists))
 
 
 def test_a_refusal_of_what_few_grant_is_named_and_set_aside(world: Any) -> None:

@@ -19,7 +19,7 @@ from guardrails.gates.asked import ObjectAnswer, ObjectQuestion
 from guardrails.gates.kubernetes.fetch import fetch_objects
 from guardrails.gates.kubernetes.objects import KubeObject, Namespace
 from guardrails.gates.kubernetes.reduction import slim, without_old_templates
-from guardrails.gates.kubernetes.resources import RESOURCES, Resource
+from guardrails.gates.kubernetes.resources import Resource, resource_of
 from guardrails.gates.kubernetes.transport import Failed, Request, Transport
 from guardrails.gates.snapshot import ListKey, ObjectList, Read, ReadStatus
 
@@ -143,7 +143,7 @@ class KubernetesReader:
         A continue token that expired between pages (410) starts the list once more; a second
         expiry is a temporary failure.
         """
-        resource = RESOURCES.get(key.kind)
+        resource = resource_of(key.kind)
         if resource is None:
             unknown = Read(status=ReadStatus.ERROR, message=f"no list of kind {key.kind} is known")
             return ObjectList(key=key, read=unknown)
@@ -185,7 +185,9 @@ class KubernetesReader:
         Returns:
             How asking went, and the answer.
         """
-        resource = RESOURCES[kind]
+        resource = resource_of(kind)
+        if resource is None:
+            return Read(status=ReadStatus.ERROR, message=f"no kind {kind} is known"), False
         review = {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",
@@ -262,7 +264,7 @@ class KubernetesReader:
     ) -> tuple[_ListMeta, Sequence[KubeObject]]:
         try:
             envelope = msgspec.json.decode(body, type=_Envelope)
-            if envelope.kind != f"{resource.kind}List":
+            if not resource.is_list(envelope.kind):
                 raise msgspec.ValidationError(f"kind {envelope.kind}, expected {resource.kind}List")
             if envelope.items is msgspec.UNSET:
                 raise msgspec.ValidationError("a list without items")
@@ -281,7 +283,7 @@ class KubernetesReader:
             and isinstance(known, resource.type)
         ):
             return known
-        return slim(msgspec.json.decode(raw, type=resource.type))
+        return slim(resource.decode(raw))
 
     def _kept(self, items: Sequence[KubeObject]) -> tuple[KubeObject, ...]:
         kept = tuple(without_old_templates(items))

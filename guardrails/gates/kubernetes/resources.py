@@ -4,12 +4,16 @@ One row per kind: adding a kind is a struct in `objects/` and a row here. No cli
 here; the table serves the reader, `doctor` and the RBAC documentation alike.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import msgspec
+
 from guardrails.gates.kubernetes import objects
 from guardrails.gates.kubernetes.objects import KubeObject
+from guardrails.gates.kubernetes.objects.custom import decode_custom
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +34,23 @@ class Resource:
     refusable: bool = False
     """Not everybody grants reading it. A refusal is named and held against nobody, unless the
     reference could read it."""
+
+    custom: bool = False
+    """Of a kind that only a policy names; what its objects are called is known by the answer."""
+
+    def is_list(self, kind: str) -> bool:
+        """Tell whether an answer's kind is a list of this."""
+        return kind.endswith("List") if self.custom else kind == f"{self.kind}List"
+
+    def decode(self, raw: msgspec.Raw) -> KubeObject:
+        """Decode one object.
+
+        Raises:
+            msgspec.DecodeError: It is none of this kind.
+        """
+        if self.custom:
+            return decode_custom(raw, of=self.plural)
+        return msgspec.json.decode(raw, type=self.type)
 
     def path(self, namespace: str) -> str:
         """Return the URL path of the list in `namespace` (empty: the whole cluster)."""
@@ -88,6 +109,8 @@ _ROWS = (
     _row("v1/serviceaccounts", objects.ServiceAccount, refusable=True),
     _row("rbac.authorization.k8s.io/v1/roles", objects.Role, refusable=True),
     _row("rbac.authorization.k8s.io/v1/rolebindings", objects.RoleBinding, refusable=True),
+    _row("apiextensions.k8s.io/v1/customresourcedefinitions", objects.CustomResourceDefinition,
+         namespaced=False, refusable=True),
     # v1beta1 is served by every Istio since 1.5; v1 came with 1.22.
     _extension("security.istio.io/v1beta1/peerauthentications", objects.PeerAuthentication),
     _extension("security.istio.io/v1beta1/authorizationpolicies", objects.AuthorizationPolicy),
@@ -109,3 +132,32 @@ _ROWS = (
 
 RESOURCES: Mapping[str, Resource] = MappingProxyType({row.kind: row for row in _ROWS})
 """Every kind that a check may read, by kind."""
+
+_CUSTOM = re.compile(
+    r"(?P<plural>[a-z0-9]+)\.(?P<group>[a-z0-9-]+(?:\.[a-z0-9-]+)+)/(?P<version>v\w+)"
+)
+
+
+def custom_resource(name: str) -> Resource | None:
+    """Return where a custom resource lives, or None when the name is not `plural.group/version`.
+
+    >>> custom_resource("certificates.cert-manager.io/v1").path("shop")
+    '/apis/cert-manager.io/v1/namespaces/shop/certificates'
+    """
+    match = _CUSTOM.fullmatch(name)
+    if match is None:
+        return None
+    plural, group, version = match.groups()
+    return Resource(
+        kind=name,
+        group=group,
+        version=version,
+        plural=plural,
+        type=objects.CustomResource,
+        custom=True,
+    )
+
+
+def resource_of(kind: str) -> Resource | None:
+    """Return where a kind lives: one of the table, or a custom resource by its whole name."""
+    return RESOURCES.get(kind) or custom_resource(kind)

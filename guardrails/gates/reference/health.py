@@ -20,8 +20,7 @@ from guardrails.core.evidence import (
 from guardrails.core.incident import Incident
 from guardrails.gates.alerts.live import ALERT_RULE_LIVE
 from guardrails.gates.checks import NO_REFERENCE, Check, Reference, Scope, View
-from guardrails.gates.kubernetes.resources import RESOURCES
-from guardrails.gates.registry import CORE_LISTS, DEFAULT_CHECKS, applicable
+from guardrails.gates.registry import CORE_LISTS, DEFAULT_CHECKS, applicable, lists_of
 from guardrails.gates.snapshot import Read, Snapshot
 
 STANDING = frozenset({ALERT_RULE_LIVE.id})
@@ -99,7 +98,7 @@ def evidence_of(
         reference: What to compare with; none by default.
     """
     asked = {found.key.kind for found in snapshot.lists}
-    unasked = frozenset(RESOURCES.keys() - asked - CORE_LISTS)
+    unasked = frozenset(set(lists_of(checks)) - asked - CORE_LISTS)
     scope = Scope(incident=incident, ignored_lists=unasked)
     view = View(reference=reference, history=(snapshot,), scope=scope)
     compared = reference.snapshot is not None

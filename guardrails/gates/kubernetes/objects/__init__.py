@@ -29,6 +29,7 @@ from guardrails.gates.kubernetes.objects.chaos import (
     TimeChaos,
 )
 from guardrails.gates.kubernetes.objects.config import ConfigMap, Role, RoleBinding, ServiceAccount
+from guardrails.gates.kubernetes.objects.custom import CustomResource, CustomResourceDefinition
 from guardrails.gates.kubernetes.objects.mesh import (
     AuthorizationPolicy,
     DestinationRule,
@@ -99,6 +100,8 @@ KubeObject = (
     | VirtualService
     | DestinationRule
     | AnyChaos
+    | CustomResource
+    | CustomResourceDefinition
 )
 """Everything that a list may hold."""
 
@@ -116,6 +119,8 @@ __all__ = [
     "ContainerStatus",
     "ControllerRevision",
     "CronJob",
+    "CustomResource",
+    "CustomResourceDefinition",
     "DNSChaos",
     "DaemonSet",
     "Deployment",
