@@ -56,6 +56,7 @@ from guardrails.gates.kubernetes.rollout import ROLLOUT_COMPLETE
 from guardrails.gates.kubernetes.scaling import AUTOSCALER_SETTLED
 from guardrails.gates.kubernetes.topology import WORKLOAD_LISTS
 from guardrails.gates.kubernetes.traffic import TRAFFIC_ALLOWED
+from guardrails.gates.losses.registry import LOSS_CHECKS
 
 DEFAULT_CHECKS: tuple[Check, ...] = (
     SCOPE_INHABITED,
@@ -87,6 +88,7 @@ DEFAULT_CHECKS: tuple[Check, ...] = (
     DAEMONS_EVERYWHERE,
     AUTOSCALER_SETTLED,
     DISRUPTION_BUDGET,
+    *LOSS_CHECKS,
     ALERT_SOURCE,
     ALERT_CLEAR,
     ALERT_RULE_LIVE,

@@ -1,13 +1,13 @@
 """Whether Services reach pods: selector, ready endpoints, and a port that the pods have.
 
-Four fault states that six trusted tools call healthy stop here: a Service that is gone, one whose
-selector matches nothing, and a target port, by number or by name, that no container has.
+Fault states that six trusted tools call healthy stop here: a Service whose selector matches
+nothing, and a target port, by number or by name, that no container has.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from guardrails.core.evidence import Evidence, ObjectRef, SourceRef
+from guardrails.core.evidence import Evidence, SourceRef
 from guardrails.core.ids import CheckId
 from guardrails.gates.checks import Check, View, Witness, refer, unread_lists
 from guardrails.gates.kubernetes import pods as pod_rules
@@ -42,7 +42,7 @@ LISTS = (*WORKLOAD_LISTS, "ReplicaSet", "Pod", "Service", "EndpointSlice")
 
 
 def judge_services(view: View) -> list[Evidence]:
-    """Judge every Service in scope, and every one that is gone."""
+    """Judge every Service in scope; `service-kept` tells those that are gone."""
     look = view.look
     witness = Witness(check=ID, at=look.at)
     found = list(unread_lists(witness, view, LISTS))
@@ -66,19 +66,8 @@ def _judge_namespace(witness: Witness, view: View, namespace: str) -> Iterator[E
     for service in net.services.values():
         judge = _Judging(witness=witness, net=net, before=before, service=service, view=view)
         yield judge.verdict()
-    gone = {
-        name: who
-        for past, who in ((start, "it was there when the run began"), (before, "the reference"))
-        for name in (past.services if past else ())
-        if name not in net.services
-    }
-    for name, who in gone.items():
-        yield witness.violated(
-            ObjectRef(kind="Service", name=name, namespace=namespace),
-            observed="does not exist",
-            expected=f"exists ({who})",
-        )
-    if not net.services and not gone:
+    known = bool(start and start.services) or bool(before and before.services)
+    if not net.services and not known:
         yield witness.satisfied(
             SourceRef(source="kubernetes", detail=f"list Service in {namespace}"),
             observed="no Service, and none known from before",

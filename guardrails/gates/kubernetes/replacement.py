@@ -57,5 +57,13 @@ def _images(workload: Workload) -> frozenset[str]:
 
 def _names(workload: Workload) -> Iterator[str]:
     for container in workload.spec.template.spec.containers or ():
-        # registry:5000/team/payment:1.4@sha256:… is payment
-        yield container.image.partition("@")[0].rpartition("/")[2].partition(":")[0]
+        yield image_name(container.image)
+
+
+def image_name(image: str) -> str:
+    """Return the last part of an image's repository, whatever its registry and tag.
+
+    >>> image_name("registry:5000/team/payment:1.4@sha256:0a")
+    'payment'
+    """
+    return image.partition("@")[0].rpartition("/")[2].partition(":")[0]

@@ -74,23 +74,6 @@ def test_a_port_that_is_moved_together_with_its_pods_is_fine(world: Any) -> None
     assert only(world, app, reference=before).state is SATISFIED
 
 
-def test_a_deleted_service_is_told_by_the_reference(world: Any) -> None:
-    """A Service that is gone is in no list."""
-    before = world.reference(world.look(world.app(), at=-3600))
-    app = world.app()
-    app["Service"], app["EndpointSlice"] = [], []
-    found = only(world, app, reference=before)
-    assert (found.state, found.subject.name) == (VIOLATED, "web")
-
-
-def test_a_service_deleted_during_the_run_is_told_by_its_start(world: Any) -> None:
-    """The start of the run tells what is new, a loss included."""
-    start = world.reference(start=world.look(world.app(), at=-60))
-    app = world.app()
-    app["Service"], app["EndpointSlice"] = [], []
-    assert only(world, app, reference=start).state is VIOLATED
-
-
 def test_a_namespace_without_services_says_so(world: Any) -> None:
     """No Service, and none known from before, is a fact of its own."""
     app = world.app()

@@ -9,6 +9,7 @@ from guardrails.core.incident import Workload
 from guardrails.gates.kubernetes.network import SERVICE_REACHES_PODS
 from guardrails.gates.kubernetes.pods import PODS_READY
 from guardrails.gates.kubernetes.replicas import REPLICAS_KEPT
+from guardrails.gates.losses.services import SERVICE_KEPT
 from guardrails.gates.registry import DEFAULT_CHECKS
 from guardrails.gates.standing import standing_of
 
@@ -156,9 +157,9 @@ def test_a_quirk_of_the_reference_does_not_excuse_a_loss(world: Any) -> None:
     gone = app(world)
     gone["Service"] = []
     counted = []
-    for objects in (quirk, gone):
+    for objects, check in ((quirk, SERVICE_REACHES_PODS), (gone, SERVICE_KEPT)):
         look = world.look(objects)
-        evidence = world.judge(SERVICE_REACHES_PODS, look, reference=reference)
+        evidence = world.judge(check, look, reference=reference)
         (found,) = standing.weigh(evidence, look, scope)
         counted.append((found.state, found.counts))
     assert counted == [(VIOLATED, False), (VIOLATED, True)]
