@@ -34,7 +34,7 @@ APP: dict[str, Any] = {
     "volumeMounts": [
         {"name": "data", "mountPath": "/data"},
         {"name": "config", "mountPath": "/etc/web"},
-        {"name": "tmp", "mountPath": "/tmp"},
+        {"name": "tmp", "mountPath": "/scratch"},
     ],
     "securityContext": {
         "allowPrivilegeEscalation": False,
@@ -188,9 +188,7 @@ class Comparing:
         if reference:
             given = replace(given, **reference)
         look = self.look(*changes, failed=failed)
-        return [
-            e for check in LOSS_CHECKS for e in self.world.judge(check, look, reference=given)
-        ]
+        return [e for check in LOSS_CHECKS for e in self.world.judge(check, look, reference=given)]
 
     def losses(self, *changes: Change, **more: Any) -> list[str]:
         """Return what is lost, as `check field`."""
