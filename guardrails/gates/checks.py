@@ -37,7 +37,7 @@ STATE_SECONDS_DEFAULT = 60.0
 
 
 TRAFFIC_FLOOR_DEFAULT = 0.5
-"""As `GateSettings.traffic_floor`."""
+"""As `GateSettings.traffic_floor_percent`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

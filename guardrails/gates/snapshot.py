@@ -102,6 +102,10 @@ class JobTargets(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     namespace: str = ""
     up: int = 0
     down: int = 0
+    scraped_at: float = 0.0
+    """When one of them was scraped last, as a Unix time of the server's clock."""
+    samples: int = 0
+    """How often one of them was scraped in the last five minutes, at most."""
 
 
 class PrometheusState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -104,7 +104,7 @@ class Vigil:
             allow_no_alert_source=case.settings.allow_no_alert_source,
             ignored_lists=frozenset(case.settings.ignore_lists),
             traffic=case.settings.traffic,
-            traffic_floor=case.settings.traffic_floor,
+            traffic_floor=case.settings.traffic_floor_percent / 100,
         )
         alone = case.sources.prometheus is None and case.settings.allow_no_alert_source
         self.require = Tier.STATE if self.is_diagnosis or alone else case.settings.require

@@ -12,7 +12,7 @@ from guardrails.core.evidence import Tier
 from guardrails.core.toolaction import Effect
 from guardrails.policy.custom import CustomCheck
 from guardrails.policy.durations import PositiveSeconds, Seconds
-from guardrails.policy.strict import Count, Strict
+from guardrails.policy.strict import Count, Percent, Strict
 
 EffectRule = Literal["allow", "warn", "block"]
 """What happens to a call of some effect: it runs; it runs and is reported; it does not run."""
@@ -72,7 +72,7 @@ class GateSettings(Strict):
     traffic: tuple[str, ...] = ()
     """PromQL rates of requests, such as `sum(rate(http_requests_total{namespace="shop"}[2m]))`.
     Without any, those behind the alert rules in scope are taken."""
-    traffic_floor: Annotated[float, Field(ge=0, le=1)] = 0.5
+    traffic_floor_percent: Percent = 50
     """Share of the requests from before the incident that must come again. Half leaves room for
     the hours of a day, and none for a load generator that was stopped; 0 asks for none."""
     watch_for: Seconds = 0.0

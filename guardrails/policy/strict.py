@@ -8,6 +8,10 @@ Count = Annotated[StrictInt, Field(gt=0)]
 """A whole number from 1; `"40"` in quotes is text, and text is not a number."""
 
 
+Percent = Annotated[StrictInt, Field(ge=0, le=100)]
+"""A share as a whole number: fractions in a policy are durations."""
+
+
 class Strict(BaseModel):
     """Base of everything that people write: unknown keys are refused, values do not change."""
 

@@ -73,6 +73,8 @@ def scalars(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
             return st.text(min_size=schema.get("minLength", 0), max_size=8)
         case {"type": "integer", "exclusiveMinimum": bound}:
             return st.integers(min_value=bound + 1)
+        case {"type": "integer", "minimum": least, "maximum": most}:
+            return st.integers(min_value=least, max_value=most)
         case {"type": "boolean"}:
             return st.booleans()
         case {"type": "null"}:

@@ -12,6 +12,7 @@ from guardrails.core.evidence import AlertRef, Evidence, SourceRef, Tier
 from guardrails.core.ids import CheckId
 from guardrails.core.incident import AlertMatcher, Incident
 from guardrails.gates.alerts.checks import RULES, known_rules
+from guardrails.gates.alerts.freshness import stale_jobs
 from guardrails.gates.alerts.rules import metrics_of, rules_for
 from guardrails.gates.checks import Check, View, Witness
 from guardrails.gates.snapshot import AlertingRule, QueryResult, Snapshot
@@ -58,6 +59,7 @@ def judge_inputs(view: View) -> list[Evidence]:
         rules=known_rules(view.reference, look),
         answers={q.query: q for q in look.prometheus.queries},
         began=_answers(view.reference.start),
+        stale=stale_jobs(view),
     )
     return [judging.judge(matcher) for matcher in view.scope.incident.alerts]
 
@@ -88,6 +90,7 @@ class _Judging:
     rules: Sequence[AlertingRule]
     answers: Mapping[str, QueryResult]
     began: Mapping[str, QueryResult]
+    stale: frozenset[str]
 
     def judge(self, matcher: AlertMatcher) -> Evidence:
         subject = AlertRef(labels=matcher.labels)
@@ -122,8 +125,9 @@ class _Judging:
         )
 
     def _missing(self, metric: str) -> str:
-        answer, up = self.answers[carriers(metric)], _jobs(self.answers[UP])
-        before, present = _jobs(self.began.get(carriers(metric))), _jobs(answer)
+        answer, up = self.answers[carriers(metric)], _jobs(self.answers[UP]) - self.stale
+        before = _jobs(self.began.get(carriers(metric)))
+        present = _jobs(answer) - self.stale
         lost = before - present - up
         # A renamed workload is often a renamed job.
         if len(lost) > len(present - before):

@@ -27,6 +27,12 @@ UP = "count by (job, namespace) (up == 1)"
 
 DOWN = "count by (job, namespace) (up == 0)"
 
+SCRAPED = "max by (job, namespace) (timestamp(up))"
+
+SAMPLES = "max by (job, namespace) (count_over_time(up[5m]))"
+
+JOBS = (UP, DOWN, SCRAPED, SAMPLES)
+
 
 class _Alert(msgspec.Struct, frozen=True, rename="camel"):
     labels: dict[str, str]
@@ -105,7 +111,7 @@ class PrometheusReader:
         rules: tuple[Read, tuple[AlertingRule, ...]] = (Read(), ())
         server = PrometheusServer()
         answers: dict[str, QueryResult] = {}
-        asked = tuple(dict.fromkeys((*queries, UP, DOWN)))
+        asked = tuple(dict.fromkeys((*queries, *JOBS)))
 
         async def read_alerts() -> None:
             nonlocal alerts
@@ -135,8 +141,8 @@ class PrometheusReader:
             rules=rules[1],
             queries=tuple(answers[q] for q in dict.fromkeys(queries)),
             server=server,
-            jobs_read=next((a.read for a in (answers[UP], answers[DOWN]) if not a.read.ok), Read()),
-            jobs=_jobs(answers[UP], answers[DOWN]),
+            jobs_read=next((answers[q].read for q in JOBS if not answers[q].read.ok), Read()),
+            jobs=_jobs([answers[query] for query in JOBS]),
         )
 
     async def _alerts(self) -> tuple[Read, tuple[FiringAlert, ...]]:
@@ -203,15 +209,22 @@ def _rule(group: _Group, rule: _Rule) -> AlertingRule:
     )
 
 
-def _jobs(up: QueryResult, down: QueryResult) -> tuple[JobTargets, ...]:
-    counts: dict[tuple[str, str], list[int]] = {}
-    for index, answer in enumerate((up, down)):
+def _jobs(answers: Sequence[QueryResult]) -> tuple[JobTargets, ...]:
+    values: dict[tuple[str, str], list[float]] = {}
+    for index, answer in enumerate(answers):
         for labels, value in zip(answer.labels, answer.values, strict=False):
             key = (labels.get("job", ""), labels.get("namespace", ""))
-            counts.setdefault(key, [0, 0])[index] = int(float(value))
+            values.setdefault(key, [0.0] * len(JOBS))[index] = float(value)
     return tuple(
-        JobTargets(job=job, namespace=namespace, up=up, down=down)
-        for (job, namespace), (up, down) in sorted(counts.items())
+        JobTargets(
+            job=job,
+            namespace=namespace,
+            up=int(up),
+            down=int(down),
+            scraped_at=scraped,
+            samples=int(samples),
+        )
+        for (job, namespace), (up, down, scraped, samples) in sorted(values.items())
     )
 
 

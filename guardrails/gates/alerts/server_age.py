@@ -4,11 +4,13 @@ A Prometheus that has just started lists no alert until its rules were true for 
 an Alertmanager keeps alerts in memory only, and hears of them again within a minute.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from guardrails.core.evidence import Evidence, SourceRef, Tier
+from guardrails.core.evidence import Evidence, EvidenceState, SourceRef, Tier
 from guardrails.core.ids import CheckId
 from guardrails.gates.alerts.checks import known_rules
+from guardrails.gates.alerts.inputs import carriers_in
 from guardrails.gates.alerts.rules import (
     INTERVAL_DEFAULT_SECONDS,
     INTERVALS,
@@ -16,7 +18,7 @@ from guardrails.gates.alerts.rules import (
     rules_for,
 )
 from guardrails.gates.checks import Check, View, Witness, aside
-from guardrails.gates.snapshot import Read, ReadStatus
+from guardrails.gates.snapshot import JobTargets, Read, ReadStatus
 from guardrails.policy.durations import format_duration
 
 PROMETHEUS_ID = CheckId("prometheus-settled")
@@ -25,6 +27,9 @@ ALERTMANAGER_ID = CheckId("alertmanager-settled")
 RESEND_SECONDS = 120.0
 """Prometheus sends a firing alert again every minute (`--rules.alert.resend-delay`); twice that,
 as measured after a restart of Alertmanager: the alert was back after 61 s."""
+
+SCRAPE_SECONDS = 120.0
+"""Prometheus waits 5 s before it scrapes at all, and then for its interval, a minute by default."""
 
 RUNTIME = SourceRef(source="prometheus", detail="GET /api/v1/status/runtimeinfo")
 STATUS = SourceRef(source="alertmanager", detail="GET /api/v2/status")
@@ -41,12 +46,37 @@ def judge_prometheus(view: View) -> list[Evidence]:
         return _not_told(witness, RUNTIME, server.read)
     hold = _hold_seconds(view)
     now = server.now or view.look.at
-    return [_settled(witness, RUNTIME, server.started_at, now=now, hold=hold)]
+    settled = _settled(witness, RUNTIME, server.started_at, now=now, hold=hold)
+    idle = _unscraped(view, state.jobs, server.started_at)
+    if settled.state is not EvidenceState.SATISFIED or not idle:
+        return [settled]
+    return [
+        witness.violated(
+            RUNTIME,
+            field="up",
+            observed=f"has not scraped job {idle[0]} since it started",
+            expected="fresh samples, and not those of before",
+            query="timestamp(up)",
+            settles_by=witness.at + timedelta(seconds=SCRAPE_SECONDS) - (now - server.started_at),
+            settling=f"prometheus, started at {server.started_at:%H:%M:%S}, to scrape {idle[0]}",
+        )
+    ]
 
 
 PROMETHEUS_SETTLED = Check(
     id=PROMETHEUS_ID, judge=judge_prometheus, tier=Tier.ALERTS, needs_prometheus=True
 )
+
+
+def _unscraped(view: View, jobs: Sequence[JobTargets], started: datetime) -> list[str]:
+    """Return the jobs behind the incident's rules that are only known from before the start.
+
+    A server that ends writes no end to its series: for five minutes they look alive.
+    """
+    feeding = carriers_in(view.look)
+    fresh = {x.job for x in jobs if x.scraped_at >= started.timestamp()}
+    known = {x.job for x in jobs}
+    return sorted((feeding & known) - fresh)
 
 
 def _hold_seconds(view: View) -> float:

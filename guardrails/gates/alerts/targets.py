@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from guardrails.core.evidence import Evidence, SourceRef, Tier
 from guardrails.core.ids import CheckId
 from guardrails.gates.alerts.checks import clears_by
+from guardrails.gates.alerts.freshness import stale_jobs
 from guardrails.gates.alerts.inputs import carriers_in
 from guardrails.gates.checks import Check, View, Witness, aside
 from guardrails.gates.snapshot import PrometheusState, Snapshot
@@ -29,7 +30,7 @@ def judge_targets(view: View) -> list[Evidence]:
     before = _up_before(view)
     if not before:
         return []
-    now = frozenset(job.job for job in state.jobs if job.up)
+    now = frozenset(job.job for job in state.jobs if job.up) - stale_jobs(view)
     lost = sorted(before - now)
     # A renamed workload is often a renamed job.
     if len(lost) <= len(_relevant(view, state) - before):
@@ -81,6 +82,8 @@ def _up(look: Snapshot | None) -> frozenset[str]:
 
 def _seen(state: PrometheusState, job: str) -> str:
     down = sum(x.down for x in state.jobs if x.job == job)
+    if any(x.up for x in state.jobs if x.job == job):
+        return "not scraped any more; its last samples still show"
     return f"{down} targets, none answers" if down else "no target any more"
 
 

@@ -13,7 +13,12 @@ from guardrails.core.evidence import Evidence, SourceRef, Tier
 from guardrails.core.ids import CheckId
 from guardrails.core.incident import AlertMatcher, Incident
 from guardrails.gates.alerts.checks import VOLATILE_LABELS, clears_by, own_alerts
-from guardrails.gates.alerts.rules import interval_seconds, lookback_seconds, rules_for
+from guardrails.gates.alerts.rules import (
+    INTERVAL_DEFAULT_SECONDS,
+    interval_seconds,
+    lookback_seconds,
+    rules_for,
+)
 from guardrails.gates.alerts.selectors import (
     OUTCOMES,
     Selector,
@@ -50,6 +55,8 @@ class Measure:
 
     query: str
     range_seconds: float
+    interval_seconds: float = INTERVAL_DEFAULT_SECONDS
+    """Of the evaluations of the rule that it comes from."""
 
     def before(self, at: datetime) -> str:
         """Return the query for the same rate at an earlier time, whatever the expression is."""
@@ -117,7 +124,11 @@ def _measures(rule: AlertingRule, alert: AlertMatcher, incident: Incident) -> It
             continue
         series = written(metric, _narrowed(selector, grouping, alert, incident))
         query = f"sum(rate({series}[{selector.range_seconds * 1000:.0f}ms]))"
-        yield Measure(query=query, range_seconds=selector.range_seconds)
+        yield Measure(
+            query=query,
+            range_seconds=selector.range_seconds,
+            interval_seconds=interval_seconds(rule),
+        )
 
 
 def _narrowed(
@@ -153,7 +164,9 @@ def healthy_at(incident: Incident, reference: Reference) -> datetime | None:
     if began:
         mine = [rule for alert in incident.alerts for rule in rules_for(alert, rules)]
         needs = max((_to_fire(rule) for rule in mine), default=0.0)
-        return min(began) - timedelta(seconds=needs) - MARGIN
+        before = min(began) - timedelta(seconds=needs) - MARGIN
+        # What was recorded as healthy is so, however shortly before the alert.
+        return max(before, reference.snapshot.at) if reference.snapshot is not None else before
     return reference.snapshot.at if reference.snapshot is not None else None
 
 
@@ -225,7 +238,12 @@ class _Judging:
         return found if told else aside(found)
 
     def _settles(self, measure: Measure) -> datetime | None:
-        rule = AlertingRule(name="", query="", keep_firing_seconds=measure.range_seconds)
+        rule = AlertingRule(
+            name="",
+            query="",
+            keep_firing_seconds=measure.range_seconds,
+            interval_seconds=measure.interval_seconds,
+        )
         return clears_by([rule], self.scope)
 
 
