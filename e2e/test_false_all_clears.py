@@ -346,7 +346,7 @@ def test_27_another_prometheus(at: Desk, tmp_path: Path) -> None:
         elsewhere = Prometheus(other.prometheus_url, timeout_seconds=5)
         run = at.open(at.gate(prometheus=elsewhere))
         assert other.states() == set()
-        report = at.claim(run)
+        report = at.claim(run, wait=False)
     is_refused_by(report, "same-sources")
 
 

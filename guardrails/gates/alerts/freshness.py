@@ -28,18 +28,30 @@ def stale_jobs(view: View) -> frozenset[str]:
     fresh: set[str] = set()
     known: set[str] = set()
     for job in state.jobs:
-        seen = [x for x in _before(view, job) if x.samples > 1]
-        if not seen or not job.scraped_at:
+        intervals = list(_intervals(view, job))
+        if not intervals or not job.scraped_at:
             continue
         known.add(job.job)
-        interval = min(SAMPLED_SECONDS / x.samples for x in seen)
+        interval = max(intervals)
         if now - job.scraped_at <= MISSED * interval + SLACK_SECONDS:
             fresh.add(job.job)
     return frozenset(known - fresh)
 
 
-def _before(view: View, job: JobTargets) -> Iterator[JobTargets]:
+def _intervals(view: View, job: JobTargets) -> Iterator[float]:
+    """Yield how often a job was scraped, by each look at which it was known.
+
+    A server that had just started had no five minutes to count in; one that had just started
+    again counts samples of before, so the longest interval is believed.
+    """
     for look in (view.reference.snapshot, view.reference.start, view.history[0]):
-        for each in look.prometheus.jobs if look is not None and look.prometheus else ():
-            if (each.job, each.namespace) == (job.job, job.namespace):
-                yield each
+        state = look.prometheus if look is not None else None
+        if look is None or state is None:
+            continue
+        started = state.server.started_at
+        ran = (look.at - started).total_seconds() if started is not None else SAMPLED_SECONDS
+        span = min(SAMPLED_SECONDS, max(ran, 1.0))
+        for each in state.jobs:
+            same = (each.job, each.namespace) == (job.job, job.namespace)
+            if same and each.samples > 1:
+                yield span / each.samples

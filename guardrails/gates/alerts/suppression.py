@@ -8,7 +8,7 @@ from guardrails.core.ids import CheckId
 from guardrails.core.incident import AlertMatcher
 from guardrails.gates.alerts.checks import clears_by, known_rules, name_of, names_of
 from guardrails.gates.alerts.matching import takes
-from guardrails.gates.alerts.rules import UNPARSED_RANGE_SECONDS, rules_for
+from guardrails.gates.alerts.rules import rules_for
 from guardrails.gates.checks import Check, View, Witness, aside
 from guardrails.gates.snapshot import AlertingRule, AlertmanagerState, RoutedAlert, Silence
 
@@ -111,9 +111,9 @@ def _resolves_by(matcher: AlertMatcher, view: View) -> datetime | None:
     rules = rules_for(matcher, known_rules(view.reference, view.look))
     if rules or view.look.prometheus is not None:
         return clears_by(rules, view.scope)
-    # What Alertmanager alone holds comes from a rule that nobody here can read.
-    unread = AlertingRule(name="", query="", keep_firing_seconds=UNPARSED_RANGE_SECONDS)
-    return clears_by([unread], view.scope)
+    # What Alertmanager alone holds comes from a rule that nobody here can read; an expression
+    # that says nothing is given the longest usual range.
+    return clears_by([AlertingRule(name="", query="")], view.scope)
 
 
 def _why(alert: RoutedAlert) -> str:

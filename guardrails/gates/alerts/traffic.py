@@ -60,7 +60,7 @@ class Measure:
 
     def before(self, at: datetime) -> str:
         """Return the query for the same rate at an earlier time, whatever the expression is."""
-        return f"last_over_time(({self.query})[30s:5s] @ {at.timestamp():.0f})"
+        return f"last_over_time(({self.query})[5s:1s] @ {at.timestamp():.0f})"
 
 
 def traffic_queries(
@@ -238,12 +238,7 @@ class _Judging:
         return found if told else aside(found)
 
     def _settles(self, measure: Measure) -> datetime | None:
-        rule = AlertingRule(
-            name="",
-            query="",
-            keep_firing_seconds=measure.range_seconds,
-            interval_seconds=measure.interval_seconds,
-        )
+        rule = AlertingRule(name="", query=measure.query, interval_seconds=measure.interval_seconds)
         return clears_by([rule], self.scope)
 
 
