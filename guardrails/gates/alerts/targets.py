@@ -33,7 +33,8 @@ def judge_targets(view: View) -> list[Evidence]:
     now = frozenset(job.job for job in state.jobs if job.up) - stale_jobs(view)
     lost = sorted(before - now)
     # A renamed workload is often a renamed job.
-    if len(lost) <= len(_relevant(view, state) - before):
+    known = before | _up(view.reference.start) | _up(view.reference.snapshot)
+    if len(lost) <= len(_relevant(view, state) - known):
         shown = f"{len(before)} jobs answer" if not lost else f"{', '.join(lost)} under new names"
         return [*_down(witness, state, before), witness.satisfied(TARGETS, observed=shown)]
     return [
