@@ -8,8 +8,12 @@ UV     := $(shell command -v uv 2>/dev/null || echo .venv-uv/bin/uv)
 SCENARIO ?=
 E2E_PROVIDER ?= processes
 PYTEST_ARGS ?=
+CASES ?=
+ONLY ?=
+LANES ?= 8
+BENCH_ARGS ?=
 
-.PHONY: run test e2e check lock format clean bench-overhead bench-scale demo-picture help
+.PHONY: run test e2e check lock format clean bench-overhead bench-scale bench-gates demo-picture help
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -38,6 +42,10 @@ bench-overhead: $(VENV)/.ready ## Cost of the guard per turn and per event
 
 bench-scale: $(VENV)/.ready ## Time and memory of a look at 5,000 pods
 	$(BIN)/python -m benchmarks.scale
+
+bench-gates: $(VENV)/.ready ## Cases by gates, live (CASES=DIR ONLY='GLOB' LANES=8 BENCH_ARGS=...)
+	$(BIN)/python -m benchmarks.gates --lanes $(LANES) $(if $(CASES),--cases '$(CASES)') \
+	  $(if $(ONLY),--only '$(ONLY)') $(BENCH_ARGS)
 
 demo-picture: $(VENV)/.ready ## Draw docs/images/demo.svg from a run of the demo
 	$(BIN)/python docs/images/draw_demo.py

@@ -13,7 +13,7 @@ from typing import TypeVar
 import httpx2
 import msgspec
 
-from e2e.api import KubernetesApi
+from e2e.api import NOT_FOUND, KubernetesApi
 from e2e.objects import ApiStruct, LabelSelector, Metadata, Pod
 
 T = TypeVar("T")
@@ -136,6 +136,6 @@ def _listed(api: KubernetesApi, path: str, item: type[T]) -> Sequence[T]:
     try:
         return api.list(path, item)
     except httpx2.HTTPStatusError as error:
-        if error.response.status_code == httpx2.codes.NOT_FOUND:
+        if error.response.status_code == NOT_FOUND:
             return ()
         raise

@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
+
 from benchmarks.gates.cases.expand import cases_of, chosen
 from benchmarks.gates.cases.load import CaseError, Library, read_folders, shipped
 from benchmarks.gates.cases.model import Case
@@ -108,6 +110,10 @@ def _cases(folder: Path | None) -> tuple[Library, list[Case]]:
 def _run(options: argparse.Namespace, library: Library, cases: list[Case]) -> Run:
     began = time.monotonic()
     done = 0
+    # A run that is cut short leaves what it found, a case per line.
+    lines = options.output.with_suffix(".jsonl")
+    lines.parent.mkdir(parents=True, exist_ok=True)
+    lines.unlink(missing_ok=True)
 
     def tell(result: CaseResult) -> None:
         nonlocal done
@@ -115,6 +121,8 @@ def _run(options: argparse.Namespace, library: Library, cases: list[Case]) -> Ru
         mark = "not run" if result.not_run else "WRONG" if result.errs(OURS) else "right"
         why = result.not_run or (result.gates[OURS].said if result.errs(OURS) else "")
         print(f"[{done}/{len(cases)}] {mark:7} {result.id}  {why}", flush=True)
+        with lines.open("ab") as file:
+            file.write(msgspec.json.encode(result) + b"\n")
 
     lanes = max(1, min(options.lanes, len(cases)))
     with ground(lanes, manifests=library.manifests, record=options.keep_recordings) as under:

@@ -89,9 +89,7 @@ class _Packing:
         }
 
         def renamed(table: dict[str, str]) -> dict[str, str]:
-            return {
-                cleaner.text(key): digests[value] for key, value in sorted(table.items())
-            }
+            return {cleaner.text(key): digests[value] for key, value in sorted(table.items())}
 
         frames = tuple(
             Frame(

@@ -44,6 +44,11 @@ class Ours(msgspec.Struct, frozen=True, kw_only=True):
     """The facts of the last report that count against the claim, as `check: object: observed`."""
     reference: str = ""
 
+    @property
+    def waited_out(self) -> bool:
+        """Whether it passed, and everything was good for a whole window before."""
+        return self.good_seconds is not None and self.good_seconds >= self.window_seconds
+
 
 class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     """One case."""

@@ -16,15 +16,20 @@ PR_SET_PDEATHSIG = 1
 """From `linux/prctl.h`."""
 
 
-def main() -> None:
-    """Set the leash and become the program."""
-    parent, program, *arguments = sys.argv[1:]
+def put_on(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends."""
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
             sys.exit(f"prctl(PR_SET_PDEATHSIG) failed: {os.strerror(ctypes.get_errno())}")
-    if os.getppid() != int(parent):
+    if os.getppid() != parent:
         sys.exit("the parent ended before the leash was set")
+
+
+def main() -> None:
+    """Set the leash and become the program."""
+    parent, program, *arguments = sys.argv[1:]
+    put_on(int(parent))
     os.execvp(program, [program, *arguments])  # noqa: S606  # no shell is wanted
 
 

@@ -32,7 +32,7 @@ from e2e.network_policy import NetworkPolicy
 from e2e.objects import Deployment, EndpointSlice, Pod, Service
 from e2e.traffic import Flows, Namespace, TrafficMetrics, World, read_flows, request
 
-LOOK_EVERY_SECONDS = 0.25
+LOOK_EVERY_SECONDS = 0.5
 
 UNAVAILABLE = 503
 
@@ -73,12 +73,12 @@ class Lanes:
         """Look and send until the process is killed."""
         turns = itertools.count()
         began, sent = time.monotonic(), 0
+        worlds: Mapping[str, World] = {}
         while True:
             try:
                 worlds = self._look()
             except httpx2.HTTPError as error:
                 sys.stderr.write(f"keeping what was seen last: {error}\n")
-                worlds = {}
             due = int((time.monotonic() - began) * self._flows.requests_per_second)
             for turn in itertools.islice(turns, due - sent):
                 for namespace, world in worlds.items():
@@ -200,8 +200,8 @@ def serve(lanes: Lanes, *, port: int) -> ThreadingHTTPServer:
             self.end_headers()
             self.wfile.write(text or b"")
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing: two requests a second and lane."""
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+            """Say nothing: four requests a second and lane."""
 
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -136,8 +136,7 @@ AT_ZERO = world(
 
 
 def test_zero_of_zero_is_complete() -> None:
-    """Scaled to zero is Current, rolled out, Healthy and ready; a baseline notices, and so does
-    whoever looks for endpoints."""
+    """Only who has a baseline, or looks for endpoints, notices a workload at zero."""
     assert names(SIX, AT_ZERO) == {KSTATUS.name, ROLLOUT_STATUS.name, ARGOCD.name, HELM.name}
 
 

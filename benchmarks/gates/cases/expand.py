@@ -90,6 +90,8 @@ def _of_fault(fault: Fault, fakes: Iterable[Fake]) -> Iterator[Case]:
     for way in fault.fixes:
         yield base.case(Kind.FIX, way.name, expect=Expect.ACCEPT, steps=way.steps)
     back = fault.inject if fault.regress is None else fault.regress
+    if not back:
+        return
     yield base.case(Kind.REGRESSION, "", expect=Expect.REFUSE, steps=fault.mend, then=back)
     stay = Step(pause=FLAP_SECONDS)
     yield base.case(

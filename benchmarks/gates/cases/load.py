@@ -93,7 +93,7 @@ def read_file(path: Path) -> Fault | Fake:
     """
     text = _NAME.sub(_mark, path.read_text(encoding="utf-8"))
     try:
-        document = yaml.safe_load(text)
+        document: object = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise CaseError(f"{path}:{line}: not YAML: {error.problem}") from error
@@ -101,10 +101,12 @@ def read_file(path: Path) -> Fault | Fake:
         raise CaseError(
             f"{path}:1: a case is a mapping with `inject` (a fault) or `steps` (a fake)"
         )
-    return _convert(path, text, cast("Any", document), Fault if "inject" in document else Fake)
+    if "inject" in cast("dict[object, object]", document):
+        return _convert(path, text, document, Fault)
+    return _convert(path, text, document, Fake)
 
 
-def _convert(path: Path, text: str, document: Any, type_: type[T]) -> T:
+def _convert(path: Path, text: str, document: object, type_: type[T]) -> T:
     try:
         return msgspec.convert(document, type_)
     except msgspec.ValidationError as error:

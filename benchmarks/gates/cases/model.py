@@ -106,7 +106,8 @@ class Fault(Strict, frozen=True, kw_only=True):
     fakes: tuple[Way, ...] = ()
     """Fake fixes of this fault alone."""
     regress: tuple[Step, ...] | None = None
-    """How the fault comes back after `mend`; `inject` when left out."""
+    """How the fault comes back after `mend`; `inject` when left out. Empty: it does not, because it
+    takes longer to show than a window is."""
     cleanup: tuple[Step, ...] = ()
     """Removes what does not go with the namespace."""
     needs: tuple[str, ...] = ()

@@ -22,7 +22,7 @@ from guardrails.gates.base import GateRequest, GateRun
 from guardrails.policy.models import GateSettings
 
 SETTINGS = GateSettings(
-    stable_for=3.0, poll_every=0.5, wait_at_most=60.0, list_timeout=5.0, unknown_grace=3.0
+    stable_for=5.0, poll_every=1.0, wait_at_most=60.0, list_timeout=5.0, unknown_grace=3.0
 )
 """Seconds where production has minutes, as in the alert rules; the full window follows from the
 rules."""

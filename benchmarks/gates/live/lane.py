@@ -118,7 +118,7 @@ class Lane:
         except NotSetUpError as error:
             return _not_run(case, str(error))
         except Exception as error:  # noqa: BLE001  # one broken case must not end the run
-            return _not_run(case, f"{type(error).__name__}: {error}")
+            return _not_run(case, _why(error))
 
     async def _run(self, case: Case, *, number: int) -> CaseResult:
         async with asyncio.timeout(CASE_SECONDS), self._world(case, number=number) as world:
@@ -157,6 +157,7 @@ class _Played:
     app: App
     actor: Actor
     reader: RawReader
+    relapsed: bool = False
 
     async def play(self) -> CaseResult:
         """Bring everything about and have the gates judge.
@@ -292,6 +293,8 @@ class _Played:
             await polled
             for task in background:
                 task.cancel()
+        if case.then and not self.relapsed and more.waited_out:
+            raise NotSetUpError("the fault came back too late: the window was over")
         return named(said, peers), more
 
     async def _poll(
@@ -323,7 +326,14 @@ class _Played:
 
         await until(healed, what="the mend shows", limit=HEAL_SECONDS)
         await asyncio.sleep(RELAPSE_AFTER_SECONDS)
+        self.relapsed = True
         await carry_out(self.actor, self.case.then, "the relapse cannot be brought about")
+
+
+def _why(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error) if isinstance(error, NotSetUpError) else f"{type(error).__name__}: {error}"
 
 
 def _workload(text: str) -> Workload:

@@ -21,6 +21,9 @@ from e2e.api import read_kubeconfig
 
 TIMEOUT_SECONDS = 5.0
 
+CONNECTIONS = 4
+"""To the API server: a handshake costs it more than a list of a small namespace."""
+
 NAMESPACED: Mapping[str, str] = {
     **dict.fromkeys(
         (
@@ -77,6 +80,18 @@ class _AlertsAnswer(msgspec.Struct, frozen=True):
     data: _Alerts
 
 
+class _Sample(msgspec.Struct, frozen=True):
+    value: tuple[float, str]
+
+
+class _Vector(msgspec.Struct, frozen=True):
+    result: list[_Sample]
+
+
+class _QueryAnswer(msgspec.Struct, frozen=True):
+    data: _Vector
+
+
 class RawReader:
     """Reads lists as one user. Use within one event loop; close at the end."""
 
@@ -88,6 +103,7 @@ class RawReader:
             verify=ssl.create_default_context(cadata=config.authority_pem),
             timeout=TIMEOUT_SECONDS,
             trust_env=False,
+            limits=httpx2.Limits(max_connections=CONNECTIONS),
         )
         self._plain = httpx2.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False)
         self._prometheus_url = prometheus_url
@@ -112,8 +128,8 @@ class RawReader:
     async def query(self, expression: str) -> float | None:
         """Return the first value of an instant query, or nothing."""
         body = await self.text(f"{self._prometheus_url}/api/v1/query", params={"query": expression})
-        found = [] if body is None else msgspec.json.decode(body)["data"]["result"]
-        return float(found[0]["value"][1]) if found else None
+        found = [] if body is None else msgspec.json.decode(body, type=_QueryAnswer).data.result
+        return float(found[0].value[1]) if found else None
 
     async def text(self, url: str, params: Mapping[str, str] | None = None) -> bytes | None:
         """Return the body of a plain GET, or nothing when there is no good answer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing as mp
+import os
 import queue
 import sys
 import time
@@ -14,6 +15,7 @@ from benchmarks.gates.cases.model import Case
 from benchmarks.gates.live.ground import Ground
 from benchmarks.gates.live.lane import Lane, LaneSpec
 from benchmarks.gates.results import CaseResult
+from e2e.clusters.leash import put_on
 
 END = None
 """Sent to a lane that has nothing left to do."""
@@ -52,7 +54,9 @@ def _deal(
     tasks: Any = context.Queue()
     answers: Any = context.Queue()
     workers = [
-        context.Process(target=_work, args=(spec, tasks, answers), name=f"lane-{spec.number}")
+        context.Process(
+            target=_work, args=(os.getpid(), spec, tasks, answers), name=f"lane-{spec.number}"
+        )
         for spec in lanes[: len(batch)]
     ]
     try:
@@ -64,6 +68,7 @@ def _deal(
             time.sleep(LANE_STARTS_AFTER_SECONDS)
         return _collect(workers, answers, len(batch), on_result)
     finally:
+        tasks.cancel_join_thread()  # cases that nobody took must not keep this process
         for worker in workers:
             if worker.is_alive():
                 worker.terminate()
@@ -90,8 +95,9 @@ def _collect(
     return found
 
 
-def _work(spec: LaneSpec, tasks: Any, answers: Any) -> None:
+def _work(parent: int, spec: LaneSpec, tasks: Any, answers: Any) -> None:
     """Be a lane: start its alerting and take cases until there are none."""
+    put_on(parent)  # a run that is killed takes its lanes with it, and they their servers
     lane = Lane(spec)
     try:
         lane.start()
