@@ -61,8 +61,12 @@ a replay reaches the end of a window a little later."""
 HEAL_SECONDS = 60.0
 """How long a mend may take to show before the fault is brought back."""
 
-RELAPSE_AFTER_SECONDS = 1.0
+RELAPSE_AFTER_SECONDS = 0.5
 """From all being well to the relapse: well inside every window."""
+
+RELAPSE_SHOWS_SECONDS = 3.0
+"""From a relapse to its first trace in objects and alerts: requests have to fail, be scraped and be
+evaluated. One that comes later before the window's end than this was not inside the window."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +161,8 @@ class _Played:
     app: App
     actor: Actor
     reader: RawReader
-    relapsed: bool = False
+    relapsed_at: float | None = None
+    judged_at: float = 0.0
 
     async def play(self) -> CaseResult:
         """Bring everything about and have the gates judge.
@@ -290,10 +295,11 @@ class _Played:
             judged = group.create_task(ours.judge())
             polled = group.create_task(self._poll(peers, judged, recorder))
             said, more = await judged
+            self.judged_at = time.monotonic()
             await polled
             for task in background:
                 task.cancel()
-        if case.then and not self.relapsed and more.waited_out:
+        if case.then and more.waited_out and self._relapse_age() < RELAPSE_SHOWS_SECONDS:
             raise NotSetUpError("the fault came back too late: the window was over")
         return named(said, peers), more
 
@@ -326,8 +332,12 @@ class _Played:
 
         await until(healed, what="the mend shows", limit=HEAL_SECONDS)
         await asyncio.sleep(RELAPSE_AFTER_SECONDS)
-        self.relapsed = True
         await carry_out(self.actor, self.case.then, "the relapse cannot be brought about")
+        self.relapsed_at = time.monotonic()
+
+    def _relapse_age(self) -> float:
+        """Return how long the fault was back when our gate decided."""
+        return 0.0 if self.relapsed_at is None else self.judged_at - self.relapsed_at
 
 
 def _why(error: BaseException) -> str:

@@ -134,7 +134,7 @@ class RawReader:
     async def text(self, url: str, params: Mapping[str, str] | None = None) -> bytes | None:
         """Return the body of a plain GET, or nothing when there is no good answer."""
         try:
-            answer = await self._plain.get(url, params=dict(params or {}))
+            answer = await self._plain.get(url, params=dict(params) if params else None)
         except httpx2.TransportError:
             return None
         return answer.content if answer.is_success else None
