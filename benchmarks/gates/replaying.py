@@ -54,6 +54,8 @@ class Film:
     pack: Pack
     frames: Sequence[Frame]
     index: int = 0
+    decoded: dict[tuple[str, str], Any] = field(default_factory=dict[tuple[str, str], Any])
+    """By what it is decoded as, and digest: most lists stay as they are from look to look."""
 
     @property
     def frame(self) -> Frame:
@@ -84,13 +86,20 @@ class Film:
             raise EndOfRecordingError
         self.index = later[0]
 
+    def decode(self, digest: str, type_: Any) -> Any:
+        """Return what is kept under a digest, decoded."""
+        key = (str(type_), digest)
+        if key not in self.decoded:
+            self.decoded[key] = msgspec.json.decode(self.pack.blob(digest), type=type_)
+        return self.decoded[key]
+
     def world(self) -> World:
         """Return the frame as peers see it."""
         alerts = self.frame.prometheus.get("/api/v1/alerts")
         return World(
             at=self.frame.at,
             lists={
-                plural: msgspec.json.decode(self.pack.blob(digest))
+                plural: self.decode(digest, list[dict[str, Any]])
                 for plural, digest in self.frame.lists.items()
             },
             alerts=None if alerts is None else _alerts(self.pack.blob(alerts)),
@@ -115,7 +124,7 @@ class RecordedCluster:
         if key.namespace not in {"", home}:
             return _unread(key, ReadStatus.ERROR, "this namespace is not in the recording")
         kinds: Any = list[resource.type]
-        items: Sequence[KubeObject] = msgspec.json.decode(self.film.pack.blob(digest), type=kinds)
+        items: Sequence[KubeObject] = self.film.decode(digest, kinds)
         wanted = [slim(one) for one in items if key.name in {"", one.metadata.name}]
         return ObjectList(key=key, objects=tuple(wanted))
 
@@ -124,15 +133,16 @@ class RecordedCluster:
         return self.film.recording.cluster
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Answers:
     """A server's recorded answers, as a transport of the production HTTP reader."""
 
-    film: Film
     server: str
+    film: Film | None = None
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         """Answer a request as it was answered then."""
+        assert self.film is not None
         answers: Mapping[str, str] = getattr(self.film.frame, self.server)
         path = request.url.path
         if "query" in request.url.params:
@@ -152,11 +162,28 @@ class Answers:
         )
 
 
+class Projector:
+    """The readers that our gate looks through; made once, as each loads a certificate store."""
+
+    def __init__(self) -> None:
+        self._servers = tuple(Answers(server=name) for name in ("prometheus", "alertmanager"))
+        self.prometheus, self.alertmanager = (
+            PrometheusReader(self._servers[0].reader()),
+            AlertmanagerReader(self._servers[1].reader()),
+        )
+
+    def load(self, film: Film) -> None:
+        """Answer from a film from now on."""
+        for server in self._servers:
+            server.film = film
+
+
 @dataclass(slots=True, kw_only=True)
 class Replay:
     """One case, judged by every gate."""
 
     film: Film
+    projector: Projector
     progress: list[GateProgress] = field(default_factory=list[GateProgress])
     last: GateReport | None = None
 
@@ -184,8 +211,8 @@ class Replay:
 
     async def _ours(self) -> Said:
         film, recording = self.film, self.film.recording
-        prometheus = PrometheusReader(Answers(film=film, server="prometheus").reader())
-        alertmanager = AlertmanagerReader(Answers(film=film, server="alertmanager").reader())
+        self.projector.load(film)
+        prometheus, alertmanager = self.projector.prometheus, self.projector.alertmanager
         cluster = RecordedCluster(film=film)
         with tempfile.TemporaryDirectory() as folder:
             baseline = Path(folder) / "baseline.json"
@@ -233,10 +260,16 @@ class Replay:
         return "nothing"
 
 
-def replay(recording: Recording, pack: Pack) -> CaseResult:
-    """Judge one recording."""
+def replay(recording: Recording, pack: Pack, projector: Projector | None = None) -> CaseResult:
+    """Judge one recording.
+
+    Args:
+        recording: The case.
+        pack: Where its lists are kept.
+        projector: Given when many are judged.
+    """
     film = Film(recording=recording, pack=pack, frames=recording.frames)
-    return asyncio.run(Replay(film=film).judge())
+    return asyncio.run(Replay(film=film, projector=projector or Projector()).judge())
 
 
 def _alerts(body: bytes) -> list[Any]:

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.gates.cases.model import Expect
 from benchmarks.gates.packing import SHIPPED, Pack, read_pack
 from benchmarks.gates.peers import SIX
-from benchmarks.gates.replaying import replay
+from benchmarks.gates.replaying import Projector, replay
 from benchmarks.gates.results import OURS, CaseResult
 
 OPEN = SHIPPED.with_name("open.txt")
@@ -35,9 +35,15 @@ def pack() -> Pack:
 
 
 @cache
+def projector() -> Projector:
+    """Make the readers once."""
+    return Projector()
+
+
+@cache
 def judged(case: str) -> CaseResult:
     """Judge one recorded case."""
-    return replay(next(r for r in pack().recordings if r.id == case), pack())
+    return replay(next(r for r in pack().recordings if r.id == case), pack(), projector())
 
 
 def known_open() -> set[str]:

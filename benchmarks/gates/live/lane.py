@@ -54,6 +54,10 @@ CASE_SECONDS = 240.0
 PEER_SECONDS = 25.0
 """How long peers are asked about an honest mend; ours had its verdict by then in every run."""
 
+SCRAPE_GAP_SECONDS = 2.5
+"""Scrapes are due every second; with more than this between two, alerts clear later than the gate
+may count on (two evaluations)."""
+
 SPARE_LOOKS = 4
 """Looks that a recording keeps beyond the verdict: its looks are not those that our gate made, and
 a replay reaches the end of a window a little later."""
@@ -301,7 +305,22 @@ class _Played:
                 task.cancel()
         if case.then and more.waited_out and self._relapse_age() < RELAPSE_SHOWS_SECONDS:
             raise NotSetUpError("the fault came back too late: the window was over")
+        if said.accepted != (case.expect is Expect.ACCEPT):
+            await self._hold_scrapes_to_account(said.seconds)
         return named(said, peers), more
+
+    async def _hold_scrapes_to_account(self, seconds: float) -> None:
+        """Leave a case that went wrong out when alerts could not be as fresh as rules promise.
+
+        Raises:
+            NotSetUpError: Prometheus was starved: between two scrapes lay several intervals.
+        """
+        span = max(5, round(seconds))
+        gap = await self.reader.query(
+            f"max(max_over_time((time() - timestamp(up))[{span}s:500ms]))"
+        )
+        if gap is not None and gap > SCRAPE_GAP_SECONDS:
+            raise NotSetUpError(f"the machine is too busy: {gap:.1f} s between two scrapes")
 
     async def _poll(
         self, peers: PeerGates, judged: asyncio.Task[object], recorder: Recorder
