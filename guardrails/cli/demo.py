@@ -114,6 +114,7 @@ def demo_plan(
     assignments: Sequence[str],
     shadow: bool,
     trace: Path | None,
+    watch: str | None = None,
 ) -> DemoPlan:
     """Plan a demo.
 
@@ -123,6 +124,7 @@ def demo_plan(
         assignments: `--set`.
         shadow: `--shadow`.
         trace: Where the trace goes; None for a file in the system's folder for temporary ones.
+        watch: `--watch`.
 
     Raises:
         UsageError: No such scenario, LangChain is not installed, or a setting is wrong.
@@ -137,6 +139,7 @@ def demo_plan(
             **DEMO_SETTINGS,
             **chosen.settings,
             **({"mode": "shadow"} if shadow else {}),
+            **({"gate.watch_for": watch} if watch is not None else {}),
             **parse_assignments(assignments),
         },
     )

@@ -33,6 +33,8 @@ from guardrails.core.events import (
     ToolRequested,
     ToolReturned,
     ToolStatus,
+    WatchEnd,
+    WatchReported,
 )
 from guardrails.core.evidence import GateProgress, GateReport, GateVerdict
 from guardrails.core.findings import Finding
@@ -115,8 +117,8 @@ class Narrator:
                 yield from self._returned(at, returned)
             case EndRequested() as end:
                 yield from self._end_asked(at, end, decision)
-            case GateReported(report=report):
-                yield from self._judged(at, report, decision)
+            case GateReported() | WatchReported() as reported:
+                yield from self._reported(at, reported, decision)
             case ErrorRaised() as error:
                 said = f"{error.error} in {error.where or 'the agent'}: {error.message}"
                 yield self._note(at, Tone.ERROR, "error", said)
@@ -182,14 +184,40 @@ class Narrator:
             case _:
                 yield from self._refused(at, decision, str(decision.reason))
 
+    def _reported(
+        self, at: datetime, reported: GateReported | WatchReported, decision: Decision
+    ) -> Iterator[Note]:
+        match reported:
+            case GateReported(report=report):
+                return self._judged(at, report, decision)
+            case WatchReported():
+                return self._watched(at, reported, decision)
+
     def _judged(self, at: datetime, report: GateReport, decision: Decision) -> Iterator[Note]:
         self._set(judging=False, waiting=None)
         after = (at - self._claimed_at).total_seconds() if self._claimed_at else 0.0
         if report.verdict is GateVerdict.PASS and decision.action is EnforcedAction.ALLOW:
             said = f"gate pass after {after:.1f}s, tier {report.tier}"
+            if decision.next is Next.WATCH:
+                self._said_waiting = ()
+                self._set(judging=True)
+                yield self._note(at, Tone.GATE, "passed", f"{said}; it is watched from now on")
+                return
             yield self._note(at, Tone.ACCEPTED, "accepted", said)
             return
         yield from self._refused(at, decision, f"gate {report.verdict} after {after:.1f}s")
+        yield from self._facts(at, report)
+
+    def _watched(self, at: datetime, watched: WatchReported, decision: Decision) -> Iterator[Note]:
+        self._set(judging=False, waiting=None)
+        said = f"{watched.end} after {watched.seconds:.1f}s under watch"
+        if watched.end is not WatchEnd.REGRESSED:
+            yield self._note(at, Tone.ACCEPTED, "accepted", said)
+            return
+        yield from self._refused(at, decision, said)
+        yield from self._facts(at, watched.report)
+
+    def _facts(self, at: datetime, report: GateReport) -> Iterator[Note]:
         facts = (*report.violated, *report.unknown)
         for fact in facts[:FACTS_SHOWN]:
             yield self._note(at, Tone.FACT, "", describe_fact(fact))

@@ -111,6 +111,15 @@ Settings = Annotated[
         show_default=False,
     ),
 ]
+Watch = Annotated[
+    str | None,
+    typer.Option(
+        "--watch",
+        help="Keep watching for so long after a pass, such as 15m; a regression undoes it.",
+        metavar="DURATION",
+        show_default=False,
+    ),
+]
 OutputFormat = Annotated[
     Output, typer.Option("-o", "--output", help="text or json.", case_sensitive=False)
 ]

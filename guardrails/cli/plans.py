@@ -46,6 +46,7 @@ class RunRequest:
     on_refusal: str | None = None
     trace: Path | None = None
     shadow: bool = False
+    watch: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +115,7 @@ def plan_run(request: RunRequest) -> TargetPlan:
         model=request.model,
         assignments=request.assignments,
         shadow=request.shadow,
+        watch=request.watch,
     )
     incident = read_incident(
         file=request.incident,

@@ -87,6 +87,7 @@ def run(  # noqa: PLR0913  # one parameter per option
             "--trace", help="Append the run's trace (JSON lines) to this file.", metavar="FILE"
         ),
     ] = None,
+    watch: options.Watch = None,
     shadow: Annotated[
         bool, typer.Option("--shadow", help="Decide and record everything, hold nothing back.")
     ] = False,
@@ -117,7 +118,12 @@ def run(  # noqa: PLR0913  # one parameter per option
         if refused:
             raise UsageError(f"--demo brings its own cluster and agent; leave out {refused}")
         plan = demo_plan(
-            target, policy=policy, assignments=assignments or (), shadow=shadow, trace=trace
+            target,
+            policy=policy,
+            assignments=assignments or (),
+            shadow=shadow,
+            trace=trace,
+            watch=watch,
         )
     else:
         from guardrails.cli.plans import RunRequest, plan_run  # noqa: PLC0415
@@ -150,6 +156,7 @@ def run(  # noqa: PLR0913  # one parameter per option
                 on_refusal=on_refusal,
                 trace=trace,
                 shadow=shadow,
+                watch=watch,
             )
         )
     from guardrails.cli.running import execute  # noqa: PLC0415

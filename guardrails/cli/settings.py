@@ -19,6 +19,7 @@ def read_settings(
     assignments: Sequence[str],
     shadow: bool,
     wait: str | None = None,
+    watch: str | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> "Settings":
     """Resolve the settings: defaults < profile < file < environment < flags.
@@ -30,6 +31,7 @@ def read_settings(
         assignments: `--set`.
         shadow: `--shadow`.
         wait: `--wait`: how long the gate may wait.
+        watch: `--watch`: how long an accepted end is still watched.
         environ: The environment; the process's own when left out.
 
     Raises:
@@ -43,6 +45,8 @@ def read_settings(
         flags["mode"] = "shadow"
     if wait is not None:
         flags["gate.wait_at_most"] = 0 if wait.strip() == "0" else wait
+    if watch is not None:
+        flags["gate.watch_for"] = 0 if watch.strip() == "0" else watch
     return load_settings(
         file=policy,
         profile=profile,

@@ -47,6 +47,7 @@ def verify(  # noqa: PLR0913  # one parameter per option
             metavar="DURATION",
         ),
     ] = None,
+    watch: options.Watch = None,
     replay: Annotated[
         Path | None,
         typer.Option(
@@ -68,7 +69,8 @@ def verify(  # noqa: PLR0913  # one parameter per option
 ) -> None:
     """Judge by the cluster and its alerts whether an incident is over.
 
-    Exit codes: 0 pass, 3 fail, 4 unknown, 5 pending when the wait was over.
+    Exit codes: 0 pass, 3 fail, 4 unknown, 5 pending when the wait was over. With --watch: 0 when
+    the pass held for so long, 3 at the first regression.
     """
     del debug
     # The clients take half a second to import; `--help` must not.
@@ -83,6 +85,8 @@ def verify(  # noqa: PLR0913  # one parameter per option
     )
 
     if replay is not None:
+        if watch is not None:
+            raise UsageError("--replay judges what is stored; leave out --watch")
         raise typer.Exit(replay_file(replay, output=output))
     if incident is None and alert_payload is None and not namespace:
         raise UsageError(
@@ -95,6 +99,7 @@ def verify(  # noqa: PLR0913  # one parameter per option
         assignments=assignments or (),
         shadow=False,
         wait=wait,
+        watch=watch,
     )
     goal = None if claim is None else _GOALS[claim]
     found = read_incident(
@@ -117,6 +122,7 @@ def verify(  # noqa: PLR0913  # one parameter per option
         baseline=tuple(baseline or ()),
         manifests=tuple(reference or ()),
         entities=entities(entity or ()),
+        watches=watch is not None,
     )
     raise typer.Exit(judge_now(request, output=output))
 

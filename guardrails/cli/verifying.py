@@ -19,17 +19,26 @@ from guardrails.cli.sources import Opened, SourceOptions, in_scope, open_sources
 from guardrails.cli.wording import describe_fact, printable, tally, until, without_numbers
 from guardrails.core.claims import Claim, ClaimKind, NamedEntity
 from guardrails.core.clock import SystemClock
-from guardrails.core.evidence import REPORT_SCHEMA, EvidenceState, GateProgress, GateReport
+from guardrails.core.events import WatchEnd
+from guardrails.core.evidence import (
+    REPORT_SCHEMA,
+    EvidenceState,
+    GateProgress,
+    GateReport,
+    GateVerdict,
+)
 from guardrails.core.incident import Goal, Incident
 from guardrails.core.versions import newer_version, update_needed
 from guardrails.errors import TraceError, UsageError
-from guardrails.gates.base import GateRequest
+from guardrails.gates.base import GateRequest, GateRun
 from guardrails.gates.composition import discrepancies, replay
 from guardrails.gates.diagnosis import OBSERVED_ID
 from guardrails.gates.evidence_gate import EvidenceGate
 from guardrails.gates.registry import DEFAULT_CHECKS
 from guardrails.gates.summary import summarize
-from guardrails.policy.models import Settings
+from guardrails.gates.watching import Pace, named, watch_run
+from guardrails.policy.durations import format_duration
+from guardrails.policy.models import GateSettings, Settings
 
 FACTS_SHOWN = 20
 """Facts that are listed in text; JSON has all."""
@@ -47,6 +56,16 @@ class VerifyRequest:
     baseline: tuple[Path, ...] = ()
     manifests: tuple[Path, ...] = ()
     entities: tuple[NamedEntity, ...] = ()
+    watches: bool = False
+    """Whether a pass is watched, for as long as the settings say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What there is to print, and what it amounts to."""
+
+    report: GateReport
+    code: ExitCode
 
 
 def judge_now(request: VerifyRequest, *, output: Output) -> ExitCode:
@@ -62,19 +81,21 @@ def judge_now(request: VerifyRequest, *, output: Output) -> ExitCode:
     diagnosing = request.incident.goal is Goal.DIAGNOSIS
     if diagnosing and not request.entities:
         raise UsageError("a diagnosis names something; give --entity kind/name")
+    if diagnosing and request.watches:
+        raise UsageError("a diagnosis cannot regress; leave out --watch")
     opened = open_sources(request.sources, timeout_seconds=request.settings.gate.list_timeout)
     with contextlib.ExitStack() as stack:
         stack.callback(opened.close)
         write = stack.enter_context(stdout.reserved()) if output is Output.JSON else None
-        report, interruption = run_interruptible(lambda: _evaluate(request, opened), say=_say)
-        if report is None:
+        judged, interruption = run_interruptible(lambda: _judge(request, opened), say=_say)
+        if judged is None:
             return ExitCode(interruption.exit_code or ExitCode.ABORTED)
         if write is None:
             with stdout.surviving_reader():
-                print_report(sys.stdout, report)
+                print_report(sys.stdout, judged.report)
         else:
-            write(encode(report))
-    return ExitCode(interruption.exit_code or of_verdict(report.verdict))
+            write(encode(judged.report))
+    return ExitCode(interruption.exit_code or judged.code)
 
 
 def replay_file(path: Path, *, output: Output) -> ExitCode:
@@ -153,7 +174,7 @@ def print_report(stream: TextIO, report: GateReport) -> None:
     stream.flush()
 
 
-async def _evaluate(request: VerifyRequest, opened: Opened) -> GateReport:
+async def _judge(request: VerifyRequest, opened: Opened) -> Judged:
     clock = SystemClock()
     incident = in_scope(request.incident, opened)
     known = bool(request.baseline or request.manifests)
@@ -173,19 +194,46 @@ async def _evaluate(request: VerifyRequest, opened: Opened) -> GateReport:
     )
     waits = request.settings.gate.wait_at_most > 0
     run = await gate.open(incident)
-    return await run.evaluate(
-        GateRequest(
-            incident=incident,
-            claim=Claim(
-                kind=ClaimKind.DIAGNOSED if diagnosing else ClaimKind.MITIGATED,
-                entities=request.entities,
-            ),
-            wait=waits,
-            # Whoever waits has just changed something, and alerts take their time to clear.
-            last_write_at=clock.now() if waits else None,
+    end = GateRequest(
+        incident=incident,
+        claim=Claim(
+            kind=ClaimKind.DIAGNOSED if diagnosing else ClaimKind.MITIGATED,
+            entities=request.entities,
         ),
-        on_progress=_Progress(),
+        wait=waits,
+        # Whoever waits has just changed something, and alerts take their time to clear.
+        last_write_at=clock.now() if waits else None,
     )
+    report = await run.evaluate(end, on_progress=_Progress())
+    if request.watches and report.verdict is GateVerdict.PASS:
+        return await _watch(run, end, report, request.settings.gate)
+    return Judged(report=report, code=of_verdict(report.verdict))
+
+
+async def _watch(
+    run: GateRun, end: GateRequest, passed: GateReport, settings: GateSettings
+) -> Judged:
+    """Watch a pass; what held is proved by the pass, anything else by the watch's last look."""
+    seconds = settings.watch_for
+    _say(f"passed; watching for {format_duration(seconds)}")
+    pace = Pace(
+        clock=SystemClock(),
+        for_seconds=seconds,
+        poll_seconds=settings.poll_every,
+        grace_seconds=settings.unknown_grace,
+    )
+    watched = await watch_run(run, end, accepted=passed, pace=pace, on_progress=_Progress())
+    _say(f"{watched.end} after {watched.seconds:.0f} s of watching, {watched.looks} looks")
+    held = watched.end is WatchEnd.HELD
+    return Judged(report=passed if held else named(watched), code=_WATCH_CODES[watched.end])
+
+
+_WATCH_CODES = {
+    WatchEnd.HELD: ExitCode.OK,
+    WatchEnd.REGRESSED: ExitCode.UNRESOLVED,
+    WatchEnd.UNREAD: ExitCode.ESCALATED,
+    WatchEnd.SETTLING: ExitCode.UNVERIFIABLE,
+}
 
 
 class _Progress:

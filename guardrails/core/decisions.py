@@ -41,6 +41,8 @@ class Next(StrEnum):
     """Let the agent take no further turn; bring it to the door (`EndRequested`)."""
     VERIFY = "verify"
     """Run the gate and observe its report."""
+    WATCH = "watch"
+    """The gate passed: keep watching, and observe how that comes out."""
     END = "end"
     """The run has its `outcome`."""
 
@@ -66,6 +68,7 @@ class Reason(StrEnum):
     GATE_FAILED = "gate-failed"
     GATE_UNKNOWN = "gate-unknown"
     GATE_PENDING = "gate-pending"
+    REGRESSED = "regressed"
     NOTHING_TO_JUDGE_BY = "nothing-to-judge-by"
     GAVE_UP = "gave-up"
     ASKED_FOR_HUMAN = "asked-for-human"

@@ -15,8 +15,9 @@ from guardrails.core.ids import CallId, RunId
 from guardrails.core.incident import Incident
 from guardrails.core.toolaction import ToolAnnotations
 
-EVENT_SCHEMA = 1
-"""Version of the stored form of events; raised when a reader must change."""
+EVENT_SCHEMA = 2
+"""Version of the stored form of events; raised when a reader must change. 2 adds the watch after a
+pass, and traces of 1 are read as they were."""
 
 TEXT_LIMIT = 16_000
 """Longest text kept in one fact, in characters; the digest still covers the whole text. One tool
@@ -181,6 +182,29 @@ class GateReported(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="gat
     report: GateReport
 
 
+class WatchEnd(StrEnum):
+    """How a watch after a pass came out."""
+
+    HELD = "held"
+    """The time is over, and all is as it was."""
+    REGRESSED = "regressed"
+    """Something that was good is violated."""
+    SETTLING = "settling"
+    """The time is over while something violated was still being worked off."""
+    UNREAD = "unread"
+    """The time is over, and what is needed could not be read at its end."""
+
+
+class WatchReported(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="watch_reported"):
+    """The watch over an end that had passed is over."""
+
+    end: WatchEnd
+    report: GateReport
+    """Its last look."""
+    seconds: float = 0.0
+    """How long it was watched."""
+
+
 class ErrorRaised(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="error_raised"):
     """An exception left the agent."""
 
@@ -204,6 +228,7 @@ AnyFact = (
     | RunResumed
     | EndRequested
     | GateReported
+    | WatchReported
     | ErrorRaised
 )
 

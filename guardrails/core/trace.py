@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from guardrails.core.decisions import Decision
-from guardrails.core.events import EVENT_SCHEMA, Event, GateReported
+from guardrails.core.events import EVENT_SCHEMA, Event, GateReported, WatchReported
 from guardrails.core.evidence import REPORT_SCHEMA, GateProgress
 from guardrails.core.findings import Finding
 from guardrails.core.hooks import Record, RunEnded
@@ -114,7 +114,9 @@ def _newer(record: Line) -> str | None:
     match record:
         case TraceHeader(schema=schema) if schema > EVENT_SCHEMA:
             return update_needed("trace", found=schema, known=EVENT_SCHEMA)
-        case Event(fact=GateReported(report=report)) if report.schema > REPORT_SCHEMA:
+        case Event(fact=GateReported(report=report) | WatchReported(report=report)) if (
+            report.schema > REPORT_SCHEMA
+        ):
             return update_needed("report", found=report.schema, known=REPORT_SCHEMA)
         case _:
             return None

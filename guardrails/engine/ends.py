@@ -8,7 +8,7 @@ import msgspec
 
 from guardrails.core.claims import ClaimKind
 from guardrails.core.decisions import Decision, EnforcedAction, Next, Reason, Verdict
-from guardrails.core.events import EndRequested, ExitKind
+from guardrails.core.events import EndRequested, ExitKind, WatchEnd, WatchReported
 from guardrails.core.evidence import GateReport, GateVerdict
 from guardrails.core.incident import Goal
 from guardrails.core.outcome import Outcome
@@ -50,6 +50,9 @@ def on_end_requested(
     quiet = replace(quiet, call_id=end.call_id)
     if state.outcome is not None:
         return state, _ended_already(state, quiet, end)
+    if state.watched_since is not None and end.exit is ExitKind.CANCELLED:
+        # It had passed; whoever does not wait for the watch takes nothing from that.
+        return _accept(_unwatched(state), quiet, words.watch_broken_off(state.report))
     if (broken := _BROKEN_OFF.get(end.exit)) is not None:
         return _end(state, quiet, Outcome.ABORTED, broken, end.detail)
     if state.ending is not None:
@@ -86,11 +89,17 @@ def on_gate_reported(
     if state.ending is None:
         return state, quiet  # nobody asked: a report alone ends nothing
     quiet = replace(quiet, call_id=state.ending.call_id)
-    state = replace(state, report=report, ending=None)
+    ending, state = state.ending, replace(state, report=report, ending=None)
     said = words.report_for_person(report)
     if state.stop is not None:
         return _end_stopped(state, report, quiet)
     if report.verdict is GateVerdict.PASS:
+        if _is_watched(state, settings):
+            watched = replace(state, ending=ending, watched_since=state.last_at)
+            told = words.kept_under_watch(report, settings.gate.watch_for)
+            return watched, replace(
+                quiet, next=Next.WATCH, reason=Reason.GATE_PASSED, to_person=told
+            )
         return _accept(state, quiet, said)
     if not report.evidence:
         return _end(state, quiet, Outcome.UNVERIFIABLE, Reason.NOTHING_TO_JUDGE_BY, said)
@@ -104,6 +113,50 @@ def on_gate_reported(
     claimed = state.claim.kind if state.claim else None
     said = words.refused(report, claimed, incident=state.incident)
     return _refuse(state, settings, quiet, _REASONS[report.verdict], said)
+
+
+def on_watch_reported(
+    state: SessionState, watched: WatchReported, settings: Settings, quiet: Decision
+) -> Step:
+    """Accept an end for good when it held, or reopen the run when something regressed.
+
+    What could not be read, or had not settled, when the time was over takes nothing from the pass
+    that was earned; the person is told.
+    """
+    if state.outcome is not None:
+        return state, replace(quiet, next=Next.END, outcome=state.outcome, reason=state.reason)
+    if state.watched_since is None or state.ending is None:
+        return state, quiet  # nobody asked: a report alone ends nothing
+    quiet = replace(quiet, call_id=state.ending.call_id)
+    passed, state = state.report, _unwatched(state)
+    if watched.end is not WatchEnd.REGRESSED:
+        return _accept(state, quiet, words.watch_over(passed, watched.end, watched.seconds))
+    state = replace(state, report=watched.report)
+    if state.stop is not None:
+        said = words.regressed_for_person(watched.report)
+        return _end(state, quiet, Outcome.UNRESOLVED, Reason.REGRESSED, said)
+    told = words.regressed(watched.report, watched.seconds, incident=state.incident)
+    return _refuse(state, settings, quiet, Reason.REGRESSED, told)
+
+
+def _is_watched(state: SessionState, settings: Settings) -> bool:
+    """Tell whether a passing end is watched: a mend is, a diagnosis cannot regress.
+
+    In shadow mode nothing is held back, and a watch holds the end back.
+    """
+    if settings.gate.watch_for <= 0 or settings.mode == "shadow":
+        return False
+    diagnosing = state.incident is not None and state.incident.goal is Goal.DIAGNOSIS
+    return not diagnosing if state.claim is None else state.claim.kind is ClaimKind.MITIGATED
+
+
+def _unwatched(state: SessionState) -> SessionState:
+    """End the watch. Its time is not the agent's: budgets count it as a pause."""
+    now, since = state.last_at, state.watched_since
+    spent = (now - since).total_seconds() if now and since else 0.0
+    return replace(
+        state, ending=None, watched_since=None, paused_seconds=state.paused_seconds + spent
+    )
 
 
 _REASONS = {

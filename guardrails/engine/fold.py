@@ -26,6 +26,7 @@ from guardrails.core.events import (
     ToolRequested,
     ToolReturned,
     ToolStatus,
+    WatchReported,
 )
 from guardrails.core.findings import Finding
 from guardrails.core.incident import Goal
@@ -33,7 +34,7 @@ from guardrails.core.outcome import Outcome
 from guardrails.core.toolaction import Effect, ToolAction
 from guardrails.detectors.registry import observe_all
 from guardrails.engine import words
-from guardrails.engine.ends import on_end_requested, on_gate_reported
+from guardrails.engine.ends import on_end_requested, on_gate_reported, on_watch_reported
 from guardrails.engine.names import names_in
 from guardrails.engine.state import OPEN_CALLS_LIMIT, OpenCall, SessionState
 from guardrails.policy.models import Settings
@@ -122,6 +123,8 @@ def _decide(state: SessionState, event: Event, rules: Rules, action: ToolAction 
             return on_end_requested(state, end, rules.settings, quiet)
         case GateReported(report=report):
             return on_gate_reported(state, report, rules.settings, quiet)
+        case WatchReported() as watched:
+            return on_watch_reported(state, watched, rules.settings, quiet)
         case ErrorRaised() as error:
             return _on_error(state, error, quiet)
         case RunPaused():

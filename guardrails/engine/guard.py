@@ -14,7 +14,15 @@ from typing import TypeVar
 from guardrails.core.claims import ClaimKind
 from guardrails.core.clock import Clock, SystemClock
 from guardrails.core.decisions import Decision, Next
-from guardrails.core.events import EndRequested, ErrorRaised, ExitKind, GateReported, RunStarted
+from guardrails.core.events import (
+    EndRequested,
+    ErrorRaised,
+    ExitKind,
+    GateReported,
+    RunStarted,
+    WatchEnd,
+    WatchReported,
+)
 from guardrails.core.evidence import (
     Evidence,
     EvidenceState,
@@ -33,6 +41,7 @@ from guardrails.engine.session import Session, StoredSession, decode_session
 from guardrails.engine.state import SessionState
 from guardrails.engine.store import MemoryStore, SessionKey
 from guardrails.gates.base import Gate, GateRequest, GateRun
+from guardrails.gates.watching import Pace, named, watch_run
 from guardrails.policy.models import Settings
 from guardrails.policy.stored import policy_digest, settings_text
 from guardrails.version import VERSION
@@ -145,12 +154,17 @@ class Guard:
         decision = session.observe(end, agent=agent)
         if decision.next is not Next.VERIFY:
             return decision
+        request = self._request(session, end, wait=decision.wait)
         try:
-            report = await self._judge(session, end, wait=decision.wait)
+            report = await self._judge(session, request)
+            decision = session.observe(GateReported(report=report), agent=agent)
+            if decision.next is not Next.WATCH:
+                return decision
+            watched = await self._watch(session, request, report)
         except asyncio.CancelledError:
             session.observe(EndRequested(exit=ExitKind.CANCELLED, detail="cancelled in the gate"))
             raise
-        return session.observe(GateReported(report=report), agent=agent)
+        return session.observe(watched, agent=agent)
 
     def settle_sync(self, session: Session, end: EndRequested, *, agent: str = "") -> Decision:
         """Do `settle` from synchronous code, inside or outside a running event loop."""
@@ -162,9 +176,9 @@ class Guard:
             ErrorRaised(error=type(error).__name__, message=str(error)[:500], where=where)
         )
 
-    async def _judge(self, session: Session, end: EndRequested, *, wait: bool) -> GateReport:
+    def _request(self, session: Session, end: EndRequested, *, wait: bool) -> GateRequest:
         state = session.state
-        request = GateRequest(
+        return GateRequest(
             incident=state.incident or Incident(task=""),
             claim=end.claim,
             wait=wait,
@@ -172,16 +186,45 @@ class Guard:
             observed=state.names.all(),
             wait_at_most_seconds=self._time_left(state),
         )
+
+    async def _judge(self, session: Session, request: GateRequest) -> GateReport:
         began = self.clock.monotonic()
         try:
             await self.prepare(session)
             if session.gate_run is None:
-                return self._nothing_seen(end, None)
+                return self._nothing_seen(request, None)
             return await session.gate_run.evaluate(request, on_progress=session.progress)
         except Exception as error:  # noqa: BLE001  # a gate that breaks is unknown evidence
-            return self._nothing_seen(end, error)
+            return self._nothing_seen(request, error)
         finally:
             self.hooks.timing("gate", self.clock.monotonic() - began)
+
+    async def _watch(
+        self, session: Session, request: GateRequest, passed: GateReport
+    ) -> WatchReported:
+        gate = self.settings.gate
+        pace = Pace(
+            clock=self.clock,
+            for_seconds=gate.watch_for,
+            poll_seconds=gate.poll_every,
+            grace_seconds=gate.unknown_grace,
+        )
+        began = self.clock.monotonic()
+        run = session.gate_run
+        if run is None:
+            return WatchReported(end=WatchEnd.UNREAD, report=passed)
+        try:
+            watched = await watch_run(
+                run,
+                request,
+                accepted=passed,
+                pace=pace,
+                on_progress=session.progress,
+            )
+        except Exception:  # noqa: BLE001  # a watch that breaks has read nothing
+            seconds = self.clock.monotonic() - began
+            return WatchReported(end=WatchEnd.UNREAD, report=passed, seconds=seconds)
+        return WatchReported(end=watched.end, report=named(watched), seconds=watched.seconds)
 
     def _time_left(self, state: SessionState) -> float:
         spent = state.elapsed_seconds(self.clock.now())
@@ -190,7 +233,7 @@ class Guard:
     async def _open(self, gate: Gate, session: Session) -> GateRun:
         return await gate.open(session.state.incident or Incident(task=""))
 
-    def _nothing_seen(self, end: EndRequested, error: Exception | None) -> GateReport:
+    def _nothing_seen(self, request: GateRequest, error: Exception | None) -> GateReport:
         """Return the report of a gate that is missing or broke: unknown, never a pass."""
         now = self.clock.now()
         name = self.gate.name if self.gate is not None else "none"
@@ -198,7 +241,7 @@ class Guard:
         said = "no gate is configured" if error is None else f"the gate broke: {error}"
         return GateReport(
             gate=name,
-            claim=end.claim.kind if end.claim else ClaimKind.MITIGATED,
+            claim=request.claim.kind if request.claim else ClaimKind.MITIGATED,
             verdict=GateVerdict.UNKNOWN,
             required_tier=self.settings.gate.require,
             reference=ReferenceInfo(source=ReferenceSource.NONE),

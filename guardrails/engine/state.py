@@ -19,8 +19,8 @@ from guardrails.core.versions import version_field
 from guardrails.detectors.registry import DetectorStates
 from guardrails.engine.names import NameSet
 
-STATE_SCHEMA = 1
-"""Version of the stored form of a session."""
+STATE_SCHEMA = 2
+"""Version of the stored form of a session. 2 adds the watch after a pass."""
 
 OPEN_CALLS_LIMIT = 128
 """Most tool calls remembered as running. Frameworks run a handful at a time; calls that never
@@ -69,6 +69,8 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     stop: Reason | None = None
     """Why the agent may take no further turn."""
     ending: Ending | None = None
+    watched_since: datetime | None = None
+    """When the end that is being watched passed its gate."""
     claim: Claim | None = None
     refusals: int = 0
     unknown_refusals: int = 0

@@ -6,10 +6,12 @@ refusal counts or this library, of which a model has no notion and which it coul
 
 from guardrails.core.claims import ClaimKind
 from guardrails.core.decisions import Reason
+from guardrails.core.events import WatchEnd
 from guardrails.core.evidence import GateReport, GateVerdict
 from guardrails.core.incident import Incident
 from guardrails.core.toolaction import ToolAction
 from guardrails.gates.feedback import LIMIT, feedback
+from guardrails.policy.durations import format_duration
 
 EMPTY_ANSWER = (
     "Your last message was empty, so nothing is concluded. Continue the task: call a tool, or "
@@ -71,6 +73,44 @@ def refused(
             head = "Not accepted: what is needed to confirm it could not be read."
             tail = "Conclude again later, or say that a person is needed and why."
     return _around(report, incident, head=head, tail=tail)
+
+
+def regressed(report: GateReport, seconds: float, *, incident: Incident | None = None) -> str:
+    """Tell the model that what had been good is not any more."""
+    after = format_duration(max(1, round(seconds)))
+    head = f"Not accepted after all: it looked resolved, and {after} later it did not."
+    tail = "Find out why it came back, mend that, and only then conclude."
+    return _around(report, incident, head=head, tail=tail)
+
+
+def regressed_for_person(report: GateReport) -> str:
+    """Tell the operator of a regression."""
+    return f"regressed while watched; {report_for_person(report)}"
+
+
+def kept_under_watch(report: GateReport, seconds: float) -> str:
+    """Tell the operator that a pass is not the end yet."""
+    return f"{report_for_person(report)}; watched for {format_duration(seconds)} more"
+
+
+def watch_over(passed: GateReport | None, end: WatchEnd, seconds: float) -> str:
+    """Tell the operator how the watch over a pass came out."""
+    said = report_for_person(passed) if passed else "gate pass"
+    after = format_duration(round(seconds))
+    return f"{said}; {_WATCHED[end].format(after)}"
+
+
+def watch_broken_off(passed: GateReport | None) -> str:
+    """Tell the operator that nobody waited for the watch."""
+    return f"{report_for_person(passed) if passed else 'gate pass'}; the watch was broken off"
+
+
+_WATCHED = {
+    WatchEnd.HELD: "it held for {}",
+    WatchEnd.REGRESSED: "it regressed within {}",
+    WatchEnd.SETTLING: "watched for {}, and something had not settled at the end",
+    WatchEnd.UNREAD: "watched for {}, and the evidence could not be read at the end",
+}
 
 
 def _around(report: GateReport, incident: Incident | None, *, head: str, tail: str) -> str:

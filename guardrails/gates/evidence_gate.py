@@ -33,6 +33,7 @@ from guardrails.gates.standing import standing_of
 from guardrails.gates.together import RunTogether, open_all
 from guardrails.gates.unrest import Unrest
 from guardrails.gates.vigil import Case, Vigil
+from guardrails.gates.watching import Glance, Pace, Watched, keep_watch, thinned
 from guardrails.policy.models import GateSettings
 
 RETRY_SECONDS = 1.0
@@ -99,7 +100,7 @@ class EvidenceGate:
         finally:
             others.cancel()
         names = (self.name, *(gate.name for gate in self._others))
-        return RunTogether(names=names, runs=runs, clock=self._clock)
+        return RunTogether(names=names, runs=runs, clock=self._clock, settings=self._settings)
 
     async def _open(self, incident: Incident) -> "EvidenceRun":
         start = await take_look(
@@ -174,6 +175,8 @@ class EvidenceRun:
             now = clock.monotonic()
             match judgement.verdict:
                 case GateVerdict.PASS | GateVerdict.FAIL:
+                    passed = judgement.verdict is GateVerdict.PASS
+                    self.case.unrest.passed = vigil.trail if passed else ()
                     return vigil.report()
                 case GateVerdict.UNKNOWN:
                     silent_since = now if silent_since is None else silent_since
@@ -189,3 +192,42 @@ class EvidenceRun:
             if not request.wait or now >= deadline:
                 return vigil.report()
             await clock.sleep(max(0.0, min(pause, deadline - now)))
+
+    async def watch(
+        self,
+        request: GateRequest,
+        *,
+        accepted: GateReport,
+        for_seconds: float,
+        on_progress: OnProgress | None = None,
+    ) -> Watched:
+        """Keep looking after a pass; cancellable at any time, and over after `for_seconds`.
+
+        The trail goes on where the pass left it, so the report of the last look is a pass as long
+        as everything stayed good.
+
+        Args:
+            request: The end that passed.
+            accepted: The report that it passed with.
+            for_seconds: How long to watch.
+            on_progress: Told of every look.
+
+        Returns:
+            How it came out, at the first regression or when the time is over.
+        """
+        del accepted  # what matters of it is in the trail
+        settings = self.case.settings
+        vigil = Vigil(case=self.case, request=request, trail=self.case.unrest.passed)
+
+        async def glance() -> Glance:
+            await vigil.look()
+            vigil.trail = thinned(vigil.trail)
+            return Glance(verdict=vigil.trail[-1].verdict, report=vigil.report())
+
+        pace = Pace(
+            clock=self.case.clock,
+            for_seconds=for_seconds,
+            poll_seconds=settings.poll_every,
+            grace_seconds=settings.unknown_grace,
+        )
+        return await keep_watch(glance, pace=pace, on_progress=on_progress)

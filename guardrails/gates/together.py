@@ -6,7 +6,7 @@ the evidence of all of them.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -28,6 +28,8 @@ from guardrails.gates.base import Gate, GateRequest, GateRun, OnProgress
 from guardrails.gates.checks import Witness
 from guardrails.gates.composition import all_of, discrepancies
 from guardrails.gates.summary import summarize
+from guardrails.gates.watching import Pace, Watched, watch_all, watch_run
+from guardrails.policy.models import GateSettings
 
 
 class GatesTogether:
@@ -91,6 +93,29 @@ class RunTogether:
     names: tuple[str, ...]
     runs: tuple[GateRun, ...]
     clock: Clock
+    settings: GateSettings = field(default_factory=GateSettings)
+
+    async def watch(
+        self,
+        request: GateRequest,
+        *,
+        accepted: GateReport,
+        for_seconds: float,
+        on_progress: OnProgress | None = None,
+    ) -> Watched:
+        """Watch with all; the first regression ends the rest."""
+        pace = Pace(
+            clock=self.clock,
+            for_seconds=for_seconds,
+            poll_seconds=self.settings.poll_every,
+            grace_seconds=self.settings.unknown_grace,
+        )
+        return await watch_all(
+            [
+                watch_run(run, request, accepted=accepted, pace=pace, on_progress=on_progress)
+                for run in self.runs
+            ]
+        )
 
     async def evaluate(
         self, request: GateRequest, *, on_progress: OnProgress | None = None

@@ -7,6 +7,7 @@ known from its tools; but a node of a hand-built graph writes without any, and p
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from guardrails.core.evidence import Sample
 from guardrails.gates.kubernetes.objects import KubeObject
 from guardrails.gates.kubernetes.topology import WORKLOAD_LISTS
 from guardrails.gates.snapshot import ListKey, Snapshot
@@ -23,6 +24,8 @@ class Unrest:
     """When things were last not good, or could not be told."""
     changed_at: datetime | None = None
     """When a look first showed the last change to what people specify."""
+    passed: tuple[Sample, ...] = ()
+    """The trail of the last pass, which a watch goes on with."""
     _versions: dict[ListKey, dict[str, str]] = field(default_factory=dict[ListKey, dict[str, str]])
 
     def note_changes(self, look: Snapshot) -> None:

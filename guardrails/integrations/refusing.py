@@ -31,7 +31,7 @@ from guardrails.integrations.messages import repairs, with_repairs
 from guardrails.integrations.passes import Pass, Way
 from guardrails.integrations.replies import NOT_RUN, feedback_message, marked_refused
 
-_JUDGED = {Reason.GATE_FAILED, Reason.GATE_PENDING, Reason.GATE_UNKNOWN}
+_JUDGED = {Reason.GATE_FAILED, Reason.GATE_PENDING, Reason.GATE_UNKNOWN, Reason.REGRESSED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,8 @@ from guardrails.core.events import (
     RunStarted,
     ToolRequested,
     ToolReturned,
+    WatchEnd,
+    WatchReported,
 )
 from guardrails.core.evidence import GateProgress, GateVerdict
 from guardrails.core.findings import Finding
@@ -71,6 +73,8 @@ def _entry_of_fact(fact: AnyFact) -> Entry:
             return logging.INFO, "end.requested", {"exit": fact.exit.value, "claim": claim}
         case GateReported():
             return _entry_of_report(fact)
+        case WatchReported():
+            return _entry_of_watch(fact)
         case ErrorRaised():
             level = logging.ERROR if fact.fatal else logging.WARNING
             fields: dict[str, object] = {"error": fact.error, "where": fact.where}
@@ -162,6 +166,31 @@ def _entry_of_report(fact: GateReported) -> Entry:
             "violated": [e.check for e in report.violated[:_LISTED]],
             "unknown": [e.check for e in report.unknown[:_LISTED]],
             "waiting_for": list(report.waiting_for[:_LISTED]),
+            "summary": _clip(report.summary),
+        },
+    )
+
+
+_WATCH_LEVELS = {
+    WatchEnd.HELD: logging.INFO,
+    WatchEnd.SETTLING: logging.WARNING,
+    WatchEnd.UNREAD: logging.WARNING,
+    WatchEnd.REGRESSED: logging.ERROR,
+}
+
+
+def _entry_of_watch(fact: WatchReported) -> Entry:
+    report = fact.report
+    return (
+        _WATCH_LEVELS[fact.end],
+        "watch.reported",
+        {
+            "end": fact.end.value,
+            "gate": report.gate,
+            "verdict": report.verdict.value,
+            "seconds": round(fact.seconds, 3),
+            "violated": [e.check for e in report.violated[:_LISTED]],
+            "unknown": [e.check for e in report.unknown[:_LISTED]],
             "summary": _clip(report.summary),
         },
     )

@@ -179,3 +179,17 @@ def test_a_signal_ends_the_run_with_its_result(
     (run,) = read_trace(trace)
     assert run.ended is not None
     assert run.ended.outcome is Outcome.ABORTED
+
+
+def test_an_accepted_run_is_watched(
+    cli, shop, quick: list[str], agent: Path, tmp_path: Path
+) -> None:
+    """Exit 0 when it held; the trace says so, and replays to the same decisions."""
+    trace = tmp_path / "t.jsonl"
+    command = ["run", f"{agent}:fine", "--task", "x", "-n", "shop", *shop.options, *quick]
+    ran = cli(*command, "--watch", "500ms", "--trace", trace)
+    assert ran.code == 0, ran.err
+    assert "it is watched from now on" in ran.out
+    assert "held after" in ran.out
+    assert "watch_reported" in trace.read_text()
+    assert cli("trace", "replay", trace).code == 0

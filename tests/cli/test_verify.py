@@ -1,6 +1,7 @@
 """`verify` and `baseline`: the gate without an agent, and what it judges against."""
 
 import json
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -240,3 +241,51 @@ def test_a_newer_report_is_not_judged(cli, tmp_path: Path, body: dict[str, objec
     ran = cli("verify", "--replay", path)
     assert ran.code == 2
     assert "report schema 9 is newer than 1; update guarded-agent" in ran.error
+
+
+def test_a_pass_that_holds_is_watched_to_the_end(cli, shop, quick: list[str]) -> None:
+    """Exit 0 when the time is over; the report is the one that passed."""
+    ran = _verify(cli, shop, quick, "-n", "shop", "--watch", "1s", "-o", "json")
+    assert ran.code == PASS, ran.err
+    assert json.loads(ran.out)["verdict"] == "pass"
+    assert "passed; watching for 1s" in ran.err
+    assert "waiting: the watch to be over (at most 1s)" in ran.err
+    assert "held after" in ran.err
+
+
+def test_a_regression_under_watch_fails(cli, shop, quick: list[str], tmp_path: Path) -> None:
+    """Exit 3 long before the time is over, with the facts."""
+
+    def break_later() -> None:
+        looks = threading.Event()
+        looks.wait(2.0)  # the pass comes after half a second
+        _break(shop)
+
+    breaking = threading.Thread(target=break_later)
+    breaking.start()
+    ran = _verify(cli, shop, quick, "-n", "shop", "--watch", "60s")
+    breaking.join()
+    assert ran.code == FAIL, ran.err
+    assert ran.out.startswith("fail: Regressed ") or "Regressed" in ran.out
+    assert "Service shop/payment" in ran.out
+    assert "regressed after" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--watch", "10"], "not a duration"),
+        (["--watch", "1m", "--replay", "x.json"], "leave out --watch"),
+        (
+            ["--watch", "1m", "--claim", "diagnosed", "--entity", "Service/a"],
+            "a diagnosis cannot regress",
+        ),
+    ],
+)
+def test_a_watch_that_makes_no_sense_is_a_wrong_command(
+    cli, shop, quick: list[str], options: list[str], said: str
+) -> None:
+    """One line, exit 2."""
+    ran = _verify(cli, shop, quick, "-n", "shop", *options)
+    assert ran.code == 2
+    assert said in ran.error
