@@ -30,3 +30,5 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     text: str = ""
     """The agent's own words, clipped; shown to people, never used as evidence."""
     entities: tuple[NamedEntity, ...] = ()
+    unread: tuple[str, ...] = ()
+    """What it names in a form that cannot be looked up, clipped. Nothing is dropped in silence."""

@@ -26,7 +26,12 @@ from guardrails.gates.alerts.targets import ALERT_TARGETS_UP
 from guardrails.gates.alerts.traffic import TRAFFIC_KEPT
 from guardrails.gates.alerts.watchdog import WATCHDOG_FIRES
 from guardrails.gates.checks import Check
-from guardrails.gates.diagnosis import ENTITY_EXISTS, ENTITY_OBSERVED
+from guardrails.gates.diagnosis import (
+    ALERTS_ACCOUNTED_FOR,
+    CAUSES_FEW,
+    ENTITY_EXISTS,
+    ENTITY_OBSERVED,
+)
 from guardrails.gates.kubernetes.autoscalers import AUTOSCALER_ACTIVE
 from guardrails.gates.kubernetes.budgets import DISRUPTION_BUDGET
 from guardrails.gates.kubernetes.chaos import NO_CHAOS
@@ -108,6 +113,8 @@ DEFAULT_CHECKS: tuple[Check, ...] = (
     ALERTMANAGER_SETTLED,
     ENTITY_EXISTS,
     ENTITY_OBSERVED,
+    CAUSES_FEW,
+    ALERTS_ACCOUNTED_FOR,
 )
 """Everything this package checks, most basic first; feedback ranks in this order."""
 
@@ -134,7 +141,10 @@ def applicable(
 
 def required_of(checks: Iterable[Check], incident: Incident) -> tuple[CheckId, ...]:
     """Return the checks that must have evidence whatever the world holds."""
-    always = {SCOPE_INHABITED.id, ENTITY_EXISTS.id, ENTITY_OBSERVED.id, NO_NEW_ALERT.id}
+    always = {
+        *(SCOPE_INHABITED.id, NO_NEW_ALERT.id),
+        *(ENTITY_EXISTS.id, ENTITY_OBSERVED.id, CAUSES_FEW.id),
+    }
     if incident.alerts:
         always |= {check.id for check in ABOUT_ALERTS}
     if incident.slo:

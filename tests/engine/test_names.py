@@ -42,4 +42,4 @@ def test_names_are_read_from_what_kubectl_prints() -> None:
 @given(st.text("ab9-. /:A\ud800é\n", max_size=200))
 def test_names_are_the_longest_runs_that_a_name_could_be(text: str) -> None:
     """The rule of RFC 1123, as an expression says it."""
-    assert names_in(text) == frozenset(re.findall(r"[a-z0-9][-a-z0-9.]+[a-z0-9]", text))
+    assert names_in(text) == frozenset(re.findall(r"[a-z0-9][-a-z0-9.]*[a-z0-9]", text))
