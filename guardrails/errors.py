@@ -9,6 +9,7 @@
     │   ├── PolicyError           the policy file is wrong (file:line)
     │   ├── IncidentError         the incident file or alert payload is wrong
     │   ├── BaselineError         a baseline file cannot be used
+    │   ├── ClaimError            a claim file names nothing that could be looked up
     │   ├── PluginError           an installed check or gate of others is broken
     │   └── TraceError            a trace or report file cannot be read
     ├── SourceError               a source of evidence did not answer
@@ -49,6 +50,10 @@ class BaselineError(UsageError):
 
 class PluginError(UsageError):
     """An installed check or gate cannot be used; the message names its distribution."""
+
+
+class ClaimError(UsageError):
+    """A file that should hold a diagnosis cannot be read as one."""
 
 
 class TraceError(UsageError):

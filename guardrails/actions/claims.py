@@ -19,7 +19,9 @@ from guardrails.core.incident import Goal
 LONGEST_CLAIM = 2_000
 """Characters of the agent's words that a claim keeps: a screenful, for people."""
 _LONGEST_READ = 20_000
-"""Characters of the agent's words that are searched at all."""
+"""Characters of the agent's words that are searched for what they claim."""
+LONGEST_REPORT = 1_000_000
+"""Characters of JSON that are read; more is taken for a text."""
 
 _BY_GOAL = {Goal.MITIGATION: ClaimKind.MITIGATED, Goal.DIAGNOSIS: ClaimKind.DIAGNOSED}
 _OUTCOME_KEYS = ("outcome", "status", "result", "resolution", "state", "verdict", "conclusion")
@@ -52,15 +54,16 @@ def read_claim(text: str, *, goal: Goal) -> Claim:
     Returns:
         The claim, with at most 2,000 characters of the words.
     """
-    words = text[:_LONGEST_READ]
-    report = _report_in(words)
+    report = _report_in(text)
     if report is not None:
         claim = read_structured_claim(report, goal=goal)
         return msgspec.structs.replace(claim, text=_clipped(text))
+    found = entities_in_text(text)
     return Claim(
-        kind=said_in_text(words) or _BY_GOAL[goal],
+        kind=said_in_text(text[:_LONGEST_READ]) or _BY_GOAL[goal],
         text=_clipped(text),
-        entities=entities_in_text(words),
+        entities=found.entities,
+        unread=found.unread,
     )
 
 
@@ -79,10 +82,12 @@ def read_structured_claim(value: Mapping[str, object] | Sequence[object], *, goa
         return read_claim(value, goal=goal)
     words = _words_of(value)
     kind = (_said_in_fields(value) if isinstance(value, Mapping) else None) or said_in_text(words)
+    found = entities_in_structure(value)
     return Claim(
         kind=kind or _BY_GOAL[goal],
         text=_clipped(words or _as_json(value)),
-        entities=entities_in_structure(value),
+        entities=found.entities,
+        unread=found.unread,
     )
 
 
@@ -93,9 +98,17 @@ def _clipped(text: str) -> str:
 
 def _report_in(text: str) -> Mapping[str, object] | Sequence[object] | None:
     """Find a JSON report that is the whole text or stands in a fenced block."""
-    fenced = _FENCED.search(text)
-    candidate = fenced["json"] if fenced else text.strip()
-    if candidate[:1] not in {"{", "["}:
+    candidates = [found["json"] for found in _FENCED.finditer(text[:LONGEST_REPORT])]
+    # The last block is the answer; those before it may quote what a tool returned.
+    for candidate in (*reversed(candidates), text.strip()):
+        report = _decoded(candidate)
+        if report is not None:
+            return report
+    return None
+
+
+def _decoded(candidate: str) -> Mapping[str, object] | Sequence[object] | None:
+    if candidate[:1] not in {"{", "["} or len(candidate) > LONGEST_REPORT:
         return None
     try:
         value: object = msgspec.json.decode(candidate)

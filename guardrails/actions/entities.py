@@ -1,204 +1,200 @@
-"""The objects that an agent's final words name, and which of them it calls the cause.
+"""The objects that an agent's final words or report name, and which of them it calls the cause.
 
-Text is searched for `kind/name`, `Kind name` and quoted names beside a kind; structures for the
-fields that submit tools and ITBench's `agent_output.json` use. Nothing here is believed: the gate
-looks every name up.
+Reports are the fields that submit tools use, and the lists of ITBench's `agent_output.json`. What
+stands where an object is expected and names none is kept as unread: nothing is dropped in silence.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import cast
 
+import msgspec
+
+from guardrails.actions import itbench
 from guardrails.actions.kinds import kind_of
-from guardrails.actions.tables import tokens
+from guardrails.actions.prose import LONGEST_TEXT, entities_in_prose
+from guardrails.actions.resourceids import NAME, is_kind, read_resource_id
 from guardrails.core.claims import NamedEntity
 
-_MOST_ENTITIES = 100
+MOST_ENTITIES = 100
 """A diagnosis that names more names nothing; agents in the ITBench traces name at most five."""
 _DEEPEST = 8
 """Levels of a report that are searched; ITBench's has three."""
-_LONGEST_TEXT = 20_000
-"""Characters searched for names."""
-
-_NAME = r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?"
-_KIND = (
-    r"(?:deployments?|deploy|statefulsets?|sts|daemonsets?|ds|replicasets?|rs|pods?|po|services?|svc"
-    r"|nodes?|namespaces?|ns|configmaps?|cm|secrets?|ingress(?:es)?|ing|jobs?|cronjobs?|hpa|pdb|pvc|pv"
-    r"|horizontalpodautoscalers?|persistentvolumeclaims?|persistentvolumes?|networkpolic(?:y|ies)"
-    r"|netpol|poddisruptionbudgets?|resourcequotas?|quota|serviceaccounts?|endpoints|endpointslices?"
-    r"|virtualservices?|destinationrules?|containers?|applications?|limitranges?|storageclass(?:es)?)"
-    r"(?:\.[a-z0-9.]*[a-z0-9])?"
-)
-_QUOTE = "(?:[`'\"\u201c\u201d\u2018\u2019*]{1,3})"
-_IN_NAMESPACE = (
-    rf"(?:[`'\"*]*\s*[,(]?\s*(?:in|of|from)\s+(?:the\s+)?(?:namespace\s+{_QUOTE}?(?P<after>{_NAME})"
-    rf"|{_QUOTE}?(?P<before>{_NAME}){_QUOTE}?\s+namespace))?"
-)
-_SLASHED = re.compile(
-    rf"(?<![\w/.-])(?:(?P<namespace>{_NAME})/)?(?P<kind>{_KIND})/(?P<name>{_NAME})(?![\w/]){_IN_NAMESPACE}",
-    re.IGNORECASE,
-)
-_SPOKEN = re.compile(
-    rf"\b(?P<kind>{_KIND})\s+(?:named\s+|called\s+)?(?P<quote>{_QUOTE})?(?P<name>{_NAME})"
-    rf"(?(quote){_QUOTE})(?![\w/]){_IN_NAMESPACE}",
-    re.IGNORECASE,
-)
-_REVERSED = re.compile(
-    rf"(?P<quote>{_QUOTE})(?P<name>{_NAME}){_QUOTE}\s+(?P<kind>{_KIND})\b{_IN_NAMESPACE}",
-    re.IGNORECASE,
-)
-_ROOT_CAUSE = re.compile(
-    r"\broot[\s-]*causes?\b|\bcaused\s+by\b|\bculprit\b|\bfaulty\b|\bfault\s+(?:is|was|lies)\b",
-    re.IGNORECASE,
-)
-_SENTENCE = re.compile(r"[^.!?\n]+(?:\.(?=\S)[^.!?\n]+)*")
+_LONGEST_UNREAD = 120
+"""Characters kept of what could not be read."""
 
 _CAUSE_KEYS = re.compile(
-    r"root_?causes?|culprits?|faulty?|faults?|faulty_\w+|localization|root_cause_\w+|primary_cause",
+    r"root_?causes?|culprits?|faulty?|faults?|faulty_\w+|localization|root_?cause_\w+|primary_cause"
+    r"|contributing_factors?|causes?",
     re.IGNORECASE,
 )
 _CAUSE_FLAGS = ("contributing_factor", "root_cause", "is_root_cause", "rootcause", "primary")
 _LIST_KEYS = re.compile(
-    r"entities|resources|affected\w*|components?|localization|faulty_\w+|objects|workloads|impacted\w*"
-    r"|root_?causes?|services|pods|deployments|nodes",
+    r"entit(?:y|ies)|resources?|affected\w*|components?|localization|faulty_\w+|objects?|workloads?"
+    r"|impacted\w*|root_?causes?|root_?cause_\w+|services?|pods?|deployments?|nodes?|statefulsets?"
+    r"|daemonsets?|causes?|culprits?|contributing_factors?",
     re.IGNORECASE,
 )
-_BARE_NAME = re.compile(_NAME)
+_WORDS_KEYS = re.compile(
+    r"root_?causes?|faults?|primary_cause|causes?|contributing_factors?|root_?cause_\w+|affected\w*"
+    r"|impacted\w*",
+    re.IGNORECASE,
+)
+"""Keys under which people write sentences as often as names; one without names is no loss."""
+_PROSE = frozenset({"reasoning", "evidence", "description", "explanation", "reason", "analysis"})
+_BARE_NAME = re.compile(NAME, re.IGNORECASE | re.ASCII)
 
 
-def entities_in_text(text: str) -> tuple[NamedEntity, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a claim names."""
+
+    entities: tuple[NamedEntity, ...] = ()
+    unread: tuple[str, ...] = ()
+    """What stands where an object is expected, and cannot be read as one; clipped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where in a report a value stands."""
+
+    key: str = ""
+    cause: bool = False
+    namespace: str = ""
+    depth: int = 0
+
+
+def entities_in_text(text: str) -> Found:
     """Find the objects that a text names."""
-    return _merged(_in_text(text[:_LONGEST_TEXT], cause=False))
+    rest = (f"{len(text) - LONGEST_TEXT} characters beyond the first {LONGEST_TEXT}",)
+    return _merged(entities_in_prose(text), unread=rest if len(text) > LONGEST_TEXT else ())
 
 
-def entities_in_structure(value: object) -> tuple[NamedEntity, ...]:
+def entities_in_structure(value: object) -> Found:
     """Find the objects that a report names."""
+    if itbench.is_output(value):
+        listed, unreadable = itbench.read_output(value)
+        return _merged(iter(listed), unread=unreadable)
     names = isinstance(value, Sequence) and not isinstance(value, str)
     key = "localization" if names else ""  # a bare list is an answer to "where is the fault?"
-    return _merged(_in_value(cast("object", value), key=key, cause=False, namespace="", depth=0))
+    unread: list[str] = []
+    entities = list(_in_value(cast("object", value), _Place(key=key), unread))
+    return _merged(iter(entities), unread=unread)
 
 
-def _merged(found: Iterator[NamedEntity]) -> tuple[NamedEntity, ...]:
+def _merged(found: Iterator[NamedEntity], *, unread: Sequence[str]) -> Found:
     """Name each object once; it is a cause if it was called one anywhere."""
     kept: dict[tuple[str, str, str], NamedEntity] = {}
+    more = 0
     for entity in found:
         key = (entity.kind, entity.name, entity.namespace)
-        if key not in kept or (entity.root_cause and not kept[key].root_cause):
+        if key not in kept and len(kept) >= MOST_ENTITIES:
+            more += 1
+        elif key not in kept or entity.root_cause:
             kept[key] = entity
-        if len(kept) >= _MOST_ENTITIES:
-            break
-    named = {(e.kind, e.name) for e in kept.values() if e.namespace}
-    return tuple(
-        e for e in kept.values() if e.namespace or (e.kind, e.name) not in named or e.root_cause
+    placed = {(e.kind, e.name): key for key, e in kept.items() if e.namespace}
+    for key, entity in list(kept.items()):
+        twin = placed.get((entity.kind, entity.name))
+        if not entity.namespace and twin is not None:
+            blamed = entity.root_cause or kept[twin].root_cause
+            kept[twin] = msgspec.structs.replace(kept[twin], root_cause=blamed)
+            del kept[key]
+    rest = (f"{more} more names",) if more else ()
+    clipped = (_clipped(word) for word in unread)
+    return Found(
+        entities=tuple(kept.values()),
+        unread=(*dict.fromkeys(clipped), *rest)[:MOST_ENTITIES],
     )
 
 
-def _in_text(text: str, *, cause: bool) -> Iterator[NamedEntity]:
-    for sentence in _SENTENCE.finditer(text):
-        words = sentence[0]
-        blame = _ROOT_CAUSE.search(words)
-        found = [
-            (match.start(), match)
-            for pattern in (_SLASHED, _SPOKEN, _REVERSED)
-            for match in pattern.finditer(words)
-            if pattern is not _SPOKEN or _is_name(match)
-        ]
-        after = blame is not None and any(at >= blame.start() for at, _ in found)
-        for at, match in sorted(found, key=lambda pair: pair[0]):
-            blamed = blame is not None and (at >= blame.start() or not after)
-            yield _entity(match, root_cause=cause or blamed)
+def _clipped(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= _LONGEST_UNREAD else f"{flat[: _LONGEST_UNREAD - 1]}…"
 
 
-def _is_name(match: re.Match[str]) -> bool:
-    """Tell a name from the next word of a sentence: `Deployment checkout`, not `pod is`."""
-    name = match["name"]
-    if match["quote"]:
-        return True
-    if any(char in name for char in "-0123456789") and name == name.lower():
-        return not name.replace(".", "").isdigit()
-    return (
-        match["kind"][:1].isupper()
-        and name == name.lower()
-        and name not in _NOT_NAMES
-        and len(name) > len("pod")
-        and not name.endswith(("ed", "ing"))
-    )
-
-
-_NOT_NAMES = tokens(
-    "is was are were has have had with that which this from into here there then than what when"
-    " where will would should could must does name names spec status template object objects"
-    " resource resources account accounts selector selectors image images port ports events logs"
-    " level count list now also only still after before because while been being under over both"
-    " each more most restart restarts network endpoint endpoints mesh health discovery failure"
-    " failures error errors crash crashes state type types called named manifest config version"
-    " versions"
-)
-"""Words that follow a kind in sentences."""
-
-
-def _entity(match: re.Match[str], *, root_cause: bool) -> NamedEntity:
-    groups = match.groupdict()
-    namespace = groups.get("namespace") or groups.get("after") or groups.get("before") or ""
-    return NamedEntity(
-        name=match["name"].lower(),
-        kind=kind_of(match["kind"]),
-        namespace=namespace.lower(),
-        root_cause=root_cause,
-    )
-
-
-def _in_value(
-    value: object, *, key: str, cause: bool, namespace: str, depth: int
-) -> Iterator[NamedEntity]:
-    if depth > _DEEPEST:
+def _in_value(value: object, place: _Place, unread: list[str]) -> Iterator[NamedEntity]:
+    if place.depth > _DEEPEST:
+        unread.append(f"what lies deeper than {_DEEPEST} levels under {place.key}")
         return
-    cause = cause or _CAUSE_KEYS.fullmatch(key) is not None
+    place = replace(place, cause=place.cause or _CAUSE_KEYS.fullmatch(place.key) is not None)
+    inner = replace(place, depth=place.depth + 1)
     if isinstance(value, str):
-        yield from _in_string(value, key=key, cause=cause, namespace=namespace)
+        yield from _in_string(value, place, unread)
     elif isinstance(value, Mapping):
-        fields = cast("Mapping[object, object]", value)
-        yield from _in_mapping(fields, cause=cause, namespace=namespace, depth=depth)
+        yield from _in_mapping(cast("Mapping[object, object]", value), inner, unread)
     elif isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
-        for item in cast("Sequence[object]", value)[:_MOST_ENTITIES]:
-            yield from _in_value(item, key=key, cause=cause, namespace=namespace, depth=depth + 1)
+        for item in cast("Sequence[object]", value):
+            yield from _in_value(item, inner, unread)
 
 
-def _in_string(text: str, *, key: str, cause: bool, namespace: str) -> Iterator[NamedEntity]:
+def _in_string(text: str, place: _Place, unread: list[str]) -> Iterator[NamedEntity]:
     """Read a string field: names in its words, or a bare name under a key that lists names."""
-    found = list(_in_text(text[:_LONGEST_TEXT], cause=cause))
+    found = list(entities_in_prose(text, cause=place.cause))
     if found:
         yield from found
-    elif _LIST_KEYS.fullmatch(key) and _BARE_NAME.fullmatch(text.strip()):
-        kind = kind_of(key) if key.lower() in {"services", "pods", "deployments", "nodes"} else ""
-        yield NamedEntity(name=text.strip(), kind=kind, namespace=namespace, root_cause=cause)
+        return
+    expected = _LIST_KEYS.fullmatch(place.key) is not None
+    if expected and (entity := _named(text, kind=_kind_of_key(place.key), place=place)) is not None:
+        yield entity
+    elif expected and text.strip() and not _WORDS_KEYS.fullmatch(place.key):
+        unread.append(text)
+
+
+def _named(text: str, *, kind: str, place: _Place) -> NamedEntity | None:
+    """Read a whole text as one name."""
+    whole = read_resource_id(text)
+    if whole is not None:
+        namespace = whole.namespace or place.namespace
+        return msgspec.structs.replace(whole, namespace=namespace, root_cause=place.cause)
+    above, slash, name = text.strip().rpartition("/")
+    if not _BARE_NAME.fullmatch(name) or (slash and not _BARE_NAME.fullmatch(above)):
+        return None
+    return NamedEntity(
+        name=name.lower(),
+        kind=kind,
+        namespace=(above or place.namespace).lower(),
+        root_cause=place.cause,
+    )
+
+
+def _kind_of_key(key: str) -> str:
+    """Return the kind that a key speaks of: `deployments`, `faulty_service`, `root_cause_pod`."""
+    word = key.lower().rpartition("_")[2]
+    return kind_of(word) if is_kind(word) else ""
 
 
 def _in_mapping(
-    fields: Mapping[object, object], *, cause: bool, namespace: str, depth: int
+    fields: Mapping[object, object], place: _Place, unread: list[str]
 ) -> Iterator[NamedEntity]:
     plain = {str(key).lower(): value for key, value in fields.items()}
     own = plain.get("namespace")
-    namespace = own if isinstance(own, str) else namespace
+    place = replace(place, namespace=own if isinstance(own, str) else place.namespace)
     flags = [plain[flag] for flag in _CAUSE_FLAGS if isinstance(plain.get(flag), bool)]
     if flags:
-        cause = any(flags)
-    name, kind = (
-        plain.get("name"),
-        _first_text(plain, "kind", "resource_type", "resourcetype", "type"),
-    )
+        place = replace(place, cause=any(flags))
+    kind = _first_text(plain, "kind", "resource_type", "resourcetype", "type")
+    kind = kind_of(kind) if is_kind(kind) or "kind" in plain else ""
     skipped = {"namespace", "kind", "type", "resource_type", "resourcetype"}
-    if isinstance(name, str) and "/" not in name and (kind or flags) and name.strip():
-        yield NamedEntity(
-            name=name.strip(),
-            kind=kind_of(kind) if kind else "",
-            namespace=namespace,
-            root_cause=cause,
-        )
-        skipped |= {"name", "reasoning", "evidence", "description", "explanation", "reason"}
+    name = _first_text(plain, "name", "resource_name", "id")
+    expected = bool(kind or flags) or _LIST_KEYS.fullmatch(place.key) is not None
+    if name.strip() and expected:
+        entity = _named(name, kind=kind, place=place)
+        if entity is None:
+            unread.append(name)
+        else:
+            yield entity
+        # What is said of it names others in passing, and blames none of them.
+        skipped |= {"name", "resource_name", "id", *_PROSE}
     for label, item in plain.items():
-        if label not in skipped:
-            yield from _in_value(item, key=label, cause=cause, namespace=namespace, depth=depth + 1)
+        if label in skipped:
+            continue
+        alone = isinstance(item, str) and is_kind(label) and _BARE_NAME.fullmatch(item.strip())
+        if alone and not name:
+            entity = _named(cast("str", item), kind=kind_of(label), place=place)
+            yield from (entity,) if entity is not None else ()
+        else:
+            yield from _in_value(item, replace(place, key=label), unread)
 
 
 def _first_text(plain: Mapping[str, object], *keys: str) -> str:

@@ -38,6 +38,16 @@ def verify(  # noqa: PLR0913  # one parameter per option
             show_default=False,
         ),
     ] = None,
+    claim_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--claim-file",
+            help="Diagnosis to judge: an agent's answer as text or JSON, such as ITBench's "
+            "agent_output.json; - reads standard input.",
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
     wait: Annotated[
         str | None,
         typer.Option(
@@ -74,12 +84,12 @@ def verify(  # noqa: PLR0913  # one parameter per option
     """
     del debug
     # The clients take half a second to import; `--help` must not.
+    from guardrails.cli.diagnoses import diagnosis_of  # noqa: PLC0415
     from guardrails.cli.incidents import read_incident  # noqa: PLC0415
     from guardrails.cli.settings import read_settings  # noqa: PLC0415
     from guardrails.cli.sources import SourceOptions  # noqa: PLC0415
     from guardrails.cli.verifying import (  # noqa: PLC0415
         VerifyRequest,
-        entities,
         judge_now,
         replay_file,
     )
@@ -101,6 +111,8 @@ def verify(  # noqa: PLR0913  # one parameter per option
         wait=wait,
         watch=watch,
     )
+    if claim is None and claim_file is not None:
+        claim = Claimed.DIAGNOSED
     goal = None if claim is None else _GOALS[claim]
     found = read_incident(
         file=incident,
@@ -121,7 +133,7 @@ def verify(  # noqa: PLR0913  # one parameter per option
         ),
         baseline=tuple(baseline or ()),
         manifests=tuple(reference or ()),
-        entities=entities(entity or ()),
+        claim=diagnosis_of(entity or (), claim_file),
         watches=watch is not None,
     )
     raise typer.Exit(judge_now(request, output=output))

@@ -2,7 +2,6 @@
 
 import contextlib
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -17,7 +16,7 @@ from guardrails.cli.output import encode
 from guardrails.cli.signals import run_interruptible
 from guardrails.cli.sources import Opened, SourceOptions, in_scope, open_sources, preflight
 from guardrails.cli.wording import describe_fact, printable, tally, until, without_numbers
-from guardrails.core.claims import Claim, ClaimKind, NamedEntity
+from guardrails.core.claims import Claim, ClaimKind
 from guardrails.core.clock import SystemClock
 from guardrails.core.events import WatchEnd
 from guardrails.core.evidence import (
@@ -55,7 +54,8 @@ class VerifyRequest:
     sources: SourceOptions
     baseline: tuple[Path, ...] = ()
     manifests: tuple[Path, ...] = ()
-    entities: tuple[NamedEntity, ...] = ()
+    claim: Claim | None = None
+    """The diagnosis, when one is claimed."""
     watches: bool = False
     """Whether a pass is watched, for as long as the settings say."""
 
@@ -79,8 +79,12 @@ def judge_now(request: VerifyRequest, *, output: Output) -> ExitCode:
         The exit code of the verdict, or of the signal that ended the wait.
     """
     diagnosing = request.incident.goal is Goal.DIAGNOSIS
-    if diagnosing and not request.entities:
-        raise UsageError("a diagnosis names something; give --entity kind/name")
+    if diagnosing and request.claim is None:
+        raise UsageError(
+            "a diagnosis names something; give --entity kind/name or --claim-file FILE"
+        )
+    if request.claim is not None and not diagnosing:
+        raise UsageError("--entity and --claim-file name a cause; give --claim diagnosed with them")
     if diagnosing and request.watches:
         raise UsageError("a diagnosis cannot regress; leave out --watch")
     opened = open_sources(request.sources, timeout_seconds=request.settings.gate.list_timeout)
@@ -135,29 +139,6 @@ def replay_file(path: Path, *, output: Output) -> ExitCode:
     return of_verdict(again.verdict)
 
 
-def entities(names: Sequence[str]) -> tuple[NamedEntity, ...]:
-    """Read `kind/name` and `namespace/kind/name`.
-
-    Raises:
-        UsageError: Anything else.
-    """
-    found: list[NamedEntity] = []
-    for name in names:
-        parts = name.split("/")
-        if len(parts) not in {2, 3} or not all(parts):
-            raise UsageError(f"--entity {name}: write kind/name or namespace/kind/name")
-        *namespace, kind, last = parts
-        found.append(
-            NamedEntity(
-                namespace=namespace[0] if namespace else "",
-                kind=kind,
-                name=last,
-                root_cause=not found,
-            )
-        )
-    return tuple(found)
-
-
 def print_report(stream: TextIO, report: GateReport) -> None:
     """Write a report as lines: the verdict, then what speaks against it."""
     tier = f", tier {report.tier} of {report.required_tier}" if report.tier else ""
@@ -180,7 +161,6 @@ async def _judge(request: VerifyRequest, opened: Opened) -> Judged:
     known = bool(request.baseline or request.manifests)
     for warning in await preflight(opened, incident, has_baseline=known):
         _say(f"warning: {warning}")
-    diagnosing = incident.goal is Goal.DIAGNOSIS
     gate = EvidenceGate(
         reader=opened.cluster,
         prometheus=opened.prometheus,
@@ -196,10 +176,7 @@ async def _judge(request: VerifyRequest, opened: Opened) -> Judged:
     run = await gate.open(incident)
     end = GateRequest(
         incident=incident,
-        claim=Claim(
-            kind=ClaimKind.DIAGNOSED if diagnosing else ClaimKind.MITIGATED,
-            entities=request.entities,
-        ),
+        claim=request.claim or Claim(kind=ClaimKind.MITIGATED),
         wait=waits,
         # Whoever waits has just changed something, and alerts take their time to clear.
         last_write_at=clock.now() if waits else None,

@@ -119,6 +119,61 @@ def test_a_diagnosis_without_an_object_is_a_wrong_command(
     assert "kind/name" in ran.error
 
 
+def _claims(tmp_path: Path, text: str) -> list[object]:
+    path = tmp_path / "answer.json"
+    path.write_text(text)
+    return ["--claim-file", path]
+
+
+def test_a_claim_file_is_judged_against_the_alerts(
+    cli, shop, quick: list[str], tmp_path: Path
+) -> None:
+    """An answer in ITBench's form passes when its cause explains the alerts, and not otherwise."""
+    _break(shop)
+    incident = tmp_path / "incident.yaml"
+    incident.write_text(
+        "task: Why?\ngoal: diagnosis\nnamespaces: [shop]\nalerts:\n"
+        "- labels: {alertname: HighRequestErrorRate, namespace: shop, service: checkout}\n"
+    )
+
+    def judged(cause: str) -> Any:
+        answer = {"entities": [{"name": f"shop/{cause}", "contributing_factor": True}]}
+        file = _claims(tmp_path, json.dumps(answer))
+        return _verify(cli, shop, quick, "--incident", incident, *file, "-o", "json")
+
+    right, wrong = judged("Deployment/payment"), judged("Deployment/catalog")
+    assert right.code == PASS, right.out
+    chains = [e for e in json.loads(right.out)["evidence"] if e["check"] == "alerts-accounted-for"]
+    assert any("PAYMENT_URL of Deployment checkout" in e["observed"] for e in chains)
+    assert wrong.code == FAIL, wrong.out
+
+
+def test_a_claim_of_words_is_read_too(cli, shop, quick: list[str], tmp_path: Path) -> None:
+    """Whoever pipes an agent's answer into the gate need not turn it into JSON."""
+    there = _claims(tmp_path, "Root cause: Service `checkout` in namespace shop.")
+    assert _verify(cli, shop, quick, "-n", "shop", *there).code == PASS
+    gone = _claims(tmp_path, "Root cause: svc/chekout")
+    assert _verify(cli, shop, quick, "-n", "shop", *gone).code == FAIL
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "said"),
+    [
+        ("", [], "it is empty"),
+        ("{", [], "begins like JSON"),
+        ("All is well.", [], "names no object"),
+        ("svc/checkout", ["--claim", "mitigated"], "--claim diagnosed"),
+    ],
+)
+def test_a_claim_file_that_says_nothing_is_a_wrong_command(  # one argument per fixture
+    cli, shop, quick: list[str], tmp_path: Path, text: str, more: list[str], said: str
+) -> None:
+    """Exit 2 with what is wrong, before anything is asked."""
+    ran = _verify(cli, shop, quick, "-n", "shop", *_claims(tmp_path, text), *more)
+    assert ran.code == 2
+    assert said in ran.error
+
+
 def test_a_report_replays_to_its_verdict(cli, shop, quick: list[str], tmp_path: Path) -> None:
     """`--replay` needs no cluster, and gives the exit code of the verdict."""
     _break(shop)
