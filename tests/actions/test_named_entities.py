@@ -182,7 +182,7 @@ def test_a_circle_of_blame_keeps_its_causes() -> None:
             {"entities": [{"name": "deploy/ad", "is_root_cause": True}]},
             {("deployment", "ad", "", True)},
         ),
-        ({"status": "done", "confidence": 0.9}, set()),
+        ({"status": "done", "confidence": 0.9}, set[Any]()),
     ],
 )
 def test_reports_of_submit_tools(report: Any, found: set[Any]) -> None:

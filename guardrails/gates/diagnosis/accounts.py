@@ -40,6 +40,8 @@ class _Case:
     graph: Topology
     causes: tuple[Thing, ...]
     spread: Spread
+    above: frozenset[Thing]
+    """What would trouble the causes themselves."""
     rules: Sequence[AlertingRule]
 
 
@@ -57,6 +59,7 @@ def judge_accounts(view: View) -> list[Evidence]:
         graph=graph,
         causes=causes,
         spread=spread(graph, causes),
+        above=upstream(graph, causes),
         rules=known_rules(view.reference, view.look),
     )
     own = [_accounted(case, labels) for labels in alerts.own]
@@ -133,7 +136,9 @@ def _blamed(case: _Case) -> str:
 
 def _the_other_way(case: _Case, subject: About) -> str:
     """Return the chain from what an alert is about to a cause: then that is a victim itself."""
-    back = spread(case.graph, subject.things)
+    if case.above.isdisjoint(subject.things):
+        return ""
+    back = spread(case.graph, subject.things, until=frozenset(case.causes))
     paths = [path for cause in case.causes if (path := back.path(cause))]
     return _words(min(paths, key=len)) if paths else ""
 

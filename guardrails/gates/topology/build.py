@@ -5,6 +5,7 @@ Adding a family is a function from a look and a namespace to edges, and a line h
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from guardrails.gates.checks import View
 from guardrails.gates.kubernetes.objects import KubeObject
@@ -12,7 +13,7 @@ from guardrails.gates.snapshot import Snapshot
 from guardrails.gates.topology.calls import aliases, calls
 from guardrails.gates.topology.capacity import autoscaling, changed_namespaces, quotas
 from guardrails.gates.topology.config import claims, configuration, permissions
-from guardrails.gates.topology.graph import Edge, Thing, Topology, merged, topology
+from guardrails.gates.topology.graph import Edge, Thing, Topology, topology
 from guardrails.gates.topology.ownership import headless, ownership
 from guardrails.gates.topology.placement import placement
 from guardrails.gates.topology.policies import policies
@@ -42,12 +43,8 @@ FAMILIES: Sequence[Family] = (
 
 
 def topology_of(look: Snapshot) -> Topology:
-    """Return the graph of one look, built once; what could not be listed is missing from it."""
-    known = look.derived.get(("graph", ""))
-    if not isinstance(known, Topology):
-        known = topology(_objects(look), _edges(look))
-        look.derived["graph", ""] = known
-    return known
+    """Return the graph of one look; what could not be listed is missing from it."""
+    return topology(_objects(look), _edges(look))
 
 
 def topology_seen(view: View) -> Topology:
@@ -59,7 +56,11 @@ def topology_seen(view: View) -> Topology:
     known = view.look.derived.get(("graph", "seen"))
     if isinstance(known, _Seen) and [*map(id, known.looks)] == [*map(id, looks)]:
         return known.graph
-    graph = merged([*map(topology_of, looks), topology({}, _changes(view))])
+    objects: dict[Thing, KubeObject] = {}
+    for look in looks:  # The latest is first, and what it holds stands.
+        objects = _objects(look) | objects
+    edges = (edge for look in looks for edge in _edges(look))
+    graph = topology(objects, chain(edges, _changes(view)))
     view.look.derived["graph", "seen"] = _Seen(looks=tuple(looks), graph=graph)
     return graph
 

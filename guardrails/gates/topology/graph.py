@@ -5,7 +5,7 @@ the shortest such chain, so that evidence can quote it.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -84,20 +84,6 @@ def topology(objects: Mapping[Thing, KubeObject], edges: Iterable[Edge]) -> Topo
     )
 
 
-def merged(graphs: Iterable[Topology]) -> Topology:
-    """Join graphs of several looks: what depended on something before may suffer from it now.
-
-    An object that several hold is taken from the first of them.
-    """
-    objects: dict[Thing, KubeObject] = {}
-    edges: list[Edge] = []
-    for graph in graphs:
-        for thing, item in graph.objects.items():
-            objects.setdefault(thing, item)
-        edges += (edge for out in graph.outgoing.values() for edge in out)
-    return topology(objects, edges)
-
-
 class _Mode(StrEnum):
     """In which state a thing was reached."""
 
@@ -145,8 +131,10 @@ class Spread:
         return frozenset(thing for thing, _ in self.came_by)
 
 
-def spread(graph: Topology, causes: Iterable[Thing]) -> Spread:
-    """Follow every edge from the causes, breadth first."""
+def spread(
+    graph: Topology, causes: Iterable[Thing], *, until: Container[Thing] = frozenset()
+) -> Spread:
+    """Follow every edge from the causes, breadth first; stop once one of `until` is troubled."""
     came_by: dict[_Place, tuple[_Place, Edge] | None] = {
         (cause, _Mode.CAUSE): None for cause in causes
     }
@@ -159,22 +147,21 @@ def spread(graph: Topology, causes: Iterable[Thing]) -> Spread:
             if after is None or (edge.effect, after) in came_by:
                 continue
             came_by[edge.effect, after] = (place, edge)
+            if edge.effect in until and after is not _Mode.STARVED:
+                return Spread(came_by=came_by)
             waiting.append((edge.effect, after))
     return Spread(came_by=came_by)
 
 
 def _after(mode: _Mode, reach: Reach) -> _Mode | None:
     """Return in which state the far end of an edge is reached; None when it is not followed."""
-    if mode is _Mode.END:
-        return None
-    if reach is Reach.STARVES:
-        return _Mode.STARVED
-    if mode is _Mode.STARVED:
-        return None
-    match reach:
-        case Reach.ONWARD:
-            return _Mode.TROUBLED
-        case Reach.LAST:
-            return _Mode.END
-        case Reach.FIRST:
-            return _Mode.TROUBLED if mode is _Mode.CAUSE else None
+    return _AFTER.get((mode, reach))
+
+
+_AFTER = {
+    **{(mode, Reach.STARVES): _Mode.STARVED for mode in _Mode if mode is not _Mode.END},
+    **{(mode, Reach.ONWARD): _Mode.TROUBLED for mode in (_Mode.CAUSE, _Mode.TROUBLED)},
+    **{(mode, Reach.LAST): _Mode.END for mode in (_Mode.CAUSE, _Mode.TROUBLED)},
+    (_Mode.CAUSE, Reach.FIRST): _Mode.TROUBLED,
+}
+"""What starves breaks nothing, and what ends a chain starves nobody."""
