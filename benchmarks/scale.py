@@ -75,7 +75,7 @@ async def measure(kubeconfig: Path, reps: int) -> dict[str, object]:
     began = time.perf_counter()
     run = await gate.open(incident)
     opened = time.perf_counter() - began
-    assert isinstance(run, EvidenceRun)  # noqa: S101  # no gates of others are installed here
+    assert isinstance(run, EvidenceRun)  # no gates of others are installed here
     request = GateRequest(incident=incident, claim=Claim(kind=ClaimKind.MITIGATED))
     vigil = Vigil(case=run.case, request=request)
     walls, cpus = list[float](), list[float]()

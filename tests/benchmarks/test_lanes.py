@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.gates.live.app import FLOWS
+from e2e.mesh import AuthenticationSpec as Authentication
 from e2e.mesh import (
     AuthorizationPolicy,
     AuthorizationSpec,
@@ -17,7 +18,6 @@ from e2e.mesh import (
     NetworkChaos,
     PeerAuthentication,
 )
-from e2e.mesh import AuthenticationSpec as Authentication
 from e2e.objects import (
     Container,
     ContainerPort,
@@ -40,9 +40,7 @@ from e2e.traffic import PATIENCE_SECONDS, Flow, Flows, World, read_flows, reques
 USERS = Flow(service="web", port=80)
 CALLS = Flow(client="web", service="store", port=80, env="STORE_URL")
 SURGE = Flow(client="surge", service="web", port=80, load=10)
-APP = Flows(
-    namespace="shop", requests_per_second=10, pod_capacity=20, flows=[USERS, CALLS, SURGE]
-)
+APP = Flows(namespace="shop", requests_per_second=10, pod_capacity=20, flows=[USERS, CALLS, SURGE])
 
 
 def pod(app: str, *, url: str = "", dns: str = "ClusterFirst") -> Pod:
