@@ -33,6 +33,7 @@ from guardrails.gates.base import GateRequest, GateRun
 from guardrails.gates.composition import discrepancies, replay
 from guardrails.gates.diagnosis import OBSERVED_ID
 from guardrails.gates.evidence_gate import EvidenceGate
+from guardrails.gates.reference import read_manifests
 from guardrails.gates.registry import DEFAULT_CHECKS
 from guardrails.gates.summary import summarize
 from guardrails.gates.watching import Pace, named, watch_run
@@ -87,6 +88,7 @@ def judge_now(request: VerifyRequest, *, output: Output) -> ExitCode:
         raise UsageError("--entity and --claim-file name a cause; give --claim diagnosed with them")
     if diagnosing and request.watches:
         raise UsageError("a diagnosis cannot regress; leave out --watch")
+    read_manifests(request.manifests)  # A mistake in them is told before anything is asked.
     opened = open_sources(request.sources, timeout_seconds=request.settings.gate.list_timeout)
     with contextlib.ExitStack() as stack:
         stack.callback(opened.close)

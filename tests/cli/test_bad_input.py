@@ -41,6 +41,10 @@ def _policy(tmp_path: Path, text: str) -> list[str]:
         (["run", "{agent}:fine", *TASK, "--kubeconfig", "."], "this is a folder"),
         (["run", "no_such_module:graph", *TASK], "no module named 'no_such_module'"),
         (["run", "{agent}:fine", *TASK, "--baseline", "none"], "no such baseline"),
+        (["run", "{agent}:fine", *TASK, "--reference", "none"], "--reference none: no such file"),
+        (["run", "{agent}:fine", *TASK, "--reference", "chart.yaml"], "chart.yaml:2: a key must"),
+        (["verify", "-n", "shop", "--reference", "chart.yaml"], "`helm template`"),
+        (["verify", "-n", "shop", "--reference", "none"], "--reference none: no such file"),
         (["run", "{agent}:fine", *TASK, "--trace", "no/such/dir/x"], "does not exist"),
         (["run", "{agent}:fine", *TASK, "--trace", "."], "this is a folder"),
         (["run", "{agent}:fine", *TASK, "-n", "Not_A_Name"], "namespace"),
@@ -69,6 +73,7 @@ def test_a_wrong_command_line_is_told_in_one_line(
     """Every mistake of the caller: exit 2."""
     monkeypatch.chdir(agent.parent)
     (agent.parent / "empty.txt").touch()
+    (agent.parent / "chart.yaml").write_text("kind: Service\nmetadata: {{ .Values.meta }}\n")
     ran = cli(*(a.format(agent=agent) for a in arguments))
     assert said.lower() in ran.error.lower()
     assert (ran.code, ran.out) == (USAGE, "")

@@ -344,3 +344,21 @@ def test_a_watch_that_makes_no_sense_is_a_wrong_command(
     ran = _verify(cli, shop, quick, "-n", "shop", *options)
     assert ran.code == 2
     assert said in ran.error
+
+
+def test_manifests_are_what_is_judged_against_where_nothing_was_recorded(
+    cli, shop, quick: list[str], tmp_path: Path
+) -> None:
+    """A Service that was deleted before anybody looked; the report names its source."""
+    (tmp_path / "declared").mkdir()
+    (tmp_path / "declared" / "all.yaml").write_text(
+        "apiVersion: v1\nkind: Service\nmetadata: {name: old, namespace: shop}\n"
+    )
+    ran = _verify(
+        cli, shop, quick, "-n", "shop", "--reference", tmp_path / "declared", "-o", "json"
+    )
+    report = json.loads(ran.out)
+    assert ran.code == FAIL
+    assert "Service" in report["summary"]
+    assert report["reference"]["source"] == "manifests"
+    assert report["reference"]["detail"].startswith("manifests of 1 objects")
