@@ -22,12 +22,16 @@ from guardrails.gates.kubernetes.runs import (
     is_same_program,
     unfinished,
 )
+from guardrails.gates.kubernetes.schedules import longest_gap
 
 ID = CheckId("cronjob-runs")
 
 RUN_SECONDS = 600.0
 """How long after a change a CronJob's next run is waited for: most frequent ones run every five
 minutes. Rarer ones need to be run once by hand."""
+
+LATE_SECONDS = 120.0
+"""How late a run may be made: the controller looks every 10 s, and may be restarting."""
 
 
 def judge_cronjobs(view: View) -> list[Evidence]:
@@ -51,6 +55,16 @@ def _is_active(cron: CronJob) -> bool:
 
 
 def _judge(witness: Witness, view: View, cron: CronJob, runs: Sequence[Job]) -> Evidence:
+    overdue = _overdue(view, cron)
+    if overdue is not None:
+        return witness.violated(
+            refer(cron),
+            field="status.lastScheduleTime",
+            observed=f"{cron.status.last_schedule_time:%Y-%m-%d %H:%M}",
+            expected=f"a run on time ({cron.spec.schedule})",
+            settles_by=overdue,
+            settling=_settling(cron),
+        )
     if not runs:
         return _without_runs(witness, view, cron)
     newest = max(runs, key=began)
@@ -60,6 +74,17 @@ def _judge(witness: Witness, view: View, cron: CronJob, runs: Sequence[Job]) -> 
     if is_complete(newest):
         return _well(witness, cron, f"its newest run {newest.metadata.name} succeeded")
     return unfinished(witness, view, newest, refer(cron))
+
+
+def _overdue(view: View, cron: CronJob) -> datetime | None:
+    """Return until when a run that was missed may still be made up for; None when none was."""
+    gap, last = longest_gap(cron.spec.schedule), cron.status.last_schedule_time
+    if gap is None or last is None or cron.status.active:
+        return None
+    patience = gap + timedelta(seconds=LATE_SECONDS)
+    if last + patience > view.look.at:
+        return None
+    return max(last, view.scope.last_write_at or last) + patience
 
 
 def _well(witness: Witness, cron: CronJob, observed: str) -> Evidence:

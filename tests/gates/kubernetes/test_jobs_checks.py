@@ -279,9 +279,26 @@ def test_without_jobs_the_times_tell(
 ) -> None:
     """Histories may be kept empty."""
     times = {"lastScheduleTime": planned, "lastSuccessfulTime": succeeded}
+    crons_of_days = {"schedule": "0 3 * * *"}
     status = {key: world.stamp(at) for key, at in times.items() if at is not None}
-    found = only(world, CRONJOB_RUNS, crons(stock, **status))
+    objects = crons(stock, **status)
+    objects["CronJob"][0]["spec"].update(crons_of_days)
+    found = only(world, CRONJOB_RUNS, objects)
     assert (found.state, found.settles_by) == (state, None)
+
+
+def test_a_run_that_was_not_made_is_missed(world: Any, stock: Any) -> None:
+    """Every five minutes, and the last ten minutes ago; a run that goes on may hold it up."""
+    objects = crons(stock, ("Complete", 600), lastScheduleTime=world.stamp(-600))
+    objects["CronJob"][0]["spec"]["schedule"] = "*/5 * * * *"
+    found = only(world, CRONJOB_RUNS, objects)
+    assert (found.state, found.field) == (VIOLATED, "status.lastScheduleTime")
+    assert found.settles_by == world.AT - timedelta(seconds=180)
+    later = only(world, CRONJOB_RUNS, objects, last_write_at=world.AT)
+    assert later.settles_by == world.AT + timedelta(seconds=420)
+    busy = {**objects["CronJob"][0]["status"], "active": [{"kind": "Job", "name": "backup-0"}]}
+    objects["CronJob"][0]["status"] = busy
+    assert only(world, CRONJOB_RUNS, objects).state is SATISFIED
 
 
 def test_suspended_cronjobs_are_left_alone(world: Any, stock: Any) -> None:
