@@ -59,6 +59,7 @@ from guardrails.gates.kubernetes.restarts import RESTARTS_QUIET
 from guardrails.gates.kubernetes.restless import ROLLOUT_RESTLESS
 from guardrails.gates.kubernetes.rollout import ROLLOUT_COMPLETE
 from guardrails.gates.kubernetes.scaling import AUTOSCALER_SETTLED
+from guardrails.gates.kubernetes.suspects import CONFIGURATION_IN_EFFECT, SUSPECT_CHANGE
 from guardrails.gates.kubernetes.topology import WORKLOAD_LISTS
 from guardrails.gates.kubernetes.traffic import TRAFFIC_ALLOWED
 from guardrails.gates.losses.registry import LOSS_CHECKS
@@ -76,6 +77,8 @@ DEFAULT_CHECKS: tuple[Check, ...] = (
     NAMED_SERVICES_EXIST,
     CLUSTER_NAMES_RESOLVE,
     CONFIGURATION_PRESENT,
+    CONFIGURATION_IN_EFFECT,
+    SUSPECT_CHANGE,
     MESH_PERMITS,
     MESH_ROUTES,
     NO_CHAOS,

@@ -37,7 +37,7 @@ class Cluster:
     async def list(self, key: ListKey) -> ObjectList:
         """Answer one list."""
         self.asked[f"{key.kind}@{self.clock.monotonic():g}"] += 1
-        if key.kind == "Namespace":
+        if key.kind == "Namespace" and key.name:
             return ObjectList(key=key)
         seconds = self.clock.monotonic()
         read = self.failed(seconds).get(key.kind, Read())
@@ -87,7 +87,8 @@ class Stage:
     def __init__(self, world: Any) -> None:
         self.world = world
         self.clock = ManualClock(world.AT, auto_advance=True)
-        self.cluster = Cluster(world, self.clock, lambda _: world.app())
+        app = world.app()
+        self.cluster = Cluster(world, self.clock, lambda _: app)
         self.prometheus: Prom | None = None
         self.alertmanager: Alertmanager | None = None
         self.progress: list[GateProgress] = []
