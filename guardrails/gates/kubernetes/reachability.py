@@ -77,6 +77,21 @@ class Walls:
     """By namespace."""
     labels: Mapping[str, Mapping[str, str]]
     """Of the namespaces that were read."""
+    index: dict[tuple[str, str, str], list[NetworkPolicy]] = field(
+        default_factory=dict[tuple[str, str, str], list[NetworkPolicy]], compare=False, repr=False
+    )
+    """By namespace and one label that their selector asks for; made when it is first needed."""
+
+    def candidates(self, party: Party) -> Iterator[NetworkPolicy]:
+        """Yield the policies that may select pods: hundreds need not be tried for each pod."""
+        if not self.index:
+            for namespace, policies in self.policies.items():
+                for policy in policies:
+                    asked = policy.spec.pod_selector.match_labels or {"": ""}
+                    key = (namespace, *next(iter(asked.items())))
+                    self.index.setdefault(key, []).append(policy)
+        for label in (("", ""), *party.labels.items()):
+            yield from self.index.get((party.namespace, *label), ())
 
 
 def walls(look: Snapshot) -> Walls:
@@ -125,7 +140,7 @@ def isolating(land: Walls, party: Party, direction: Direction) -> tuple[NetworkP
     """Return the policies that close one side of pods; none when that side is open."""
     return tuple(
         policy
-        for policy in land.policies.get(party.namespace, ())
+        for policy in land.candidates(party)
         if is_about(policy, direction) and policy.spec.pod_selector.selects(dict(party.labels))
     )
 
