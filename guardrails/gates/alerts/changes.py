@@ -5,11 +5,12 @@ is met sooner take nothing away.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import promql_parser as promql
 
 from guardrails.core.incident import AlertMatcher
-from guardrails.gates.alerts.rules import canonical, rules_for
+from guardrails.gates.alerts.rules import PARSED, canonical, rules_for
 from guardrails.gates.snapshot import AlertingRule
 from guardrails.policy.durations import format_duration
 
@@ -35,6 +36,7 @@ def as_easy(old: str, new: str) -> bool:
     return (operator in MORE and limit <= then) or (operator in LESS and limit >= then)
 
 
+@lru_cache(maxsize=PARSED)
 def _threshold(query: str) -> tuple[str, str, float] | None:
     """Return what is compared, how, and with which number."""
     try:

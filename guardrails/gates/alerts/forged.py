@@ -77,9 +77,14 @@ def _unexplained(witness: Witness, view: View, held: AlertmanagerState) -> Itera
 
 
 def _is_same(labels: dict[str, str], held: dict[str, str]) -> bool:
-    """Tell whether a held alert is one of Prometheus': it adds its external labels on the way."""
-    return all(
-        held.get(name) == value for name, value in labels.items() if name not in VOLATILE_LABELS
+    """Tell whether a held alert is one of Prometheus'.
+
+    On the way it adds its external labels, and relabelling may take some away.
+    """
+    return labels.get("alertname") == held.get("alertname") and all(
+        held.get(name, value) == value
+        for name, value in labels.items()
+        if name not in VOLATILE_LABELS
     )
 
 

@@ -6,6 +6,7 @@ longer. Also takes SLO comparisons apart, to tell "does not hold" from "no data"
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from functools import lru_cache
 
 import promql_parser as promql
 
@@ -96,6 +97,12 @@ def _metrics(node: object) -> Iterator[str]:
                 yield from _metrics(child)
 
 
+PARSED = 4096
+"""Expressions kept parsed: each rule is compared with each other at every look, and a large
+Prometheus has a thousand."""
+
+
+@lru_cache(maxsize=PARSED)
 def canonical(query: str) -> str:
     """Return an expression without the differences that mean nothing, such as spaces."""
     try:

@@ -31,10 +31,12 @@ def judge_kept(view: View) -> list[Evidence]:
     before = list(_before(view))
     if not before:
         return []
+    # Hardly any rule changes; only those that did are compared with all others.
+    unchanged = {_form(rule) for rule in state.rules}
     found = [
         _judge(witness, rule, why, view, at_start=at_start)
         for rule, at_start in before
-        if (why := lost(rule, state.rules))
+        if _form(rule) not in unchanged and (why := lost(rule, state.rules))
     ]
     if any(e.counts for e in found):
         return found
@@ -49,12 +51,19 @@ def _before(view: View) -> Iterator[tuple[AlertingRule, bool]]:
     """Yield each rule that was live, and whether it was so at the start of the run."""
     own = view.scope.incident.alerts
     start = _live(view.reference.start)
+    begun = {_form(rule) for rule in start}
     for rule in start:
         if not any(rules_for(matcher, [rule]) for matcher in own):
             yield rule, True
     for rule in _live(view.reference.snapshot):
-        if not any(rules_for(matcher, [rule]) for matcher in own) and lost(rule, start):
+        if _form(rule) in begun or any(rules_for(matcher, [rule]) for matcher in own):
+            continue
+        if lost(rule, start):
             yield rule, False
+
+
+def _form(rule: AlertingRule) -> tuple[str, float, str, tuple[tuple[str, str], ...]]:
+    return rule.query, rule.for_seconds, rule.health, tuple(sorted(rule.labels.items()))
 
 
 def _live(look: Snapshot | None) -> list[AlertingRule]:

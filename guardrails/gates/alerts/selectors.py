@@ -6,10 +6,11 @@ The rules of the incident say which metrics show its traffic, so nobody has to w
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import promql_parser as promql
 
-from guardrails.gates.alerts.rules import children
+from guardrails.gates.alerts.rules import PARSED, children
 
 OPERATORS = {
     "MatchOp.Equal": "=",
@@ -55,6 +56,7 @@ class Selector:
         return next(((o, v) for name, o, v in self.matchers if name == "namespace"), None)
 
 
+@lru_cache(maxsize=PARSED)
 def selectors(query: str) -> tuple[Selector, ...]:
     """Return the selectors of an expression; none when it cannot be parsed.
 

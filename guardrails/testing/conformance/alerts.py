@@ -188,10 +188,36 @@ def the_servers_say_what_they_are(alerts: AlertsUnderTest, see: _Watcher) -> Non
     assert see.prometheus.get("/api/v1/status/buildinfo").expect(200)["data"]["version"]
     targets = see.prometheus.get("/api/v1/targets", state="active").expect(200)["data"]
     assert all({"labels", "health", "lastError"} <= one.keys() for one in targets["activeTargets"])
+    config = see.prometheus.get("/api/v1/status/config").expect(200)["data"]["yaml"]
+    assert config.startswith("global:")
     status = see.alertmanager.get("/api/v2/status").expect(200)
-    assert status["config"]["original"]
+    assert "route:" in status["config"]["original"]
     assert status["uptime"]
     assert status["versionInfo"]["version"]
+
+
+def past_scrapes_and_alerts_can_be_asked_for(alerts: AlertsUnderTest, see: _Watcher) -> None:
+    """When a target was scraped last, how often, when an alert was active, and an earlier rate."""
+    alerts.fire()
+    try:
+        see.until(lambda: see.state() == "firing", "the alert to fire")
+    finally:
+        alerts.clear()
+    see.until(lambda: see.state() == "inactive", "the alert to clear")
+    now = alerts.now().timestamp()
+
+    def ask(query: str) -> list[float]:
+        body = see.prometheus.get("/api/v1/query", query=query).expect(200)
+        return [float(sample["value"][1]) for sample in body["data"]["result"]]
+
+    scraped = ask("max by (job, namespace) (timestamp(up))")
+    assert scraped
+    assert all(now - 300 < at <= now + 60 for at in scraped)
+    assert all(count > 1 for count in ask("max by (job, namespace) (count_over_time(up[5m]))"))
+    series = f'ALERTS{{alertname="{alerts.alert}"}}'
+    (active,) = ask(f"max(max_over_time(timestamp({series})[5m:250ms]))")
+    assert now - 300 < active <= now + 60
+    assert ask(f"last_over_time((count(up))[5s:1s] @ {now:.0f})") == ask("count(up)")
 
 
 FACTS: tuple[Fact, ...] = (
@@ -201,6 +227,7 @@ FACTS: tuple[Fact, ...] = (
     an_alert_leaves_its_history,
     a_query_answers_in_shape,
     the_servers_say_what_they_are,
+    past_scrapes_and_alerts_can_be_asked_for,
 )
 """Every fact; the function's name says it, its docstring in a sentence."""
 
