@@ -136,23 +136,25 @@ def test_04_restart_of_alertmanager_that_is_the_only_witness(at: Desk) -> None:
     assert "alertmanager" in report.summary
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"receiver": "nobody"},
-        {"routes": [{"matchers": ["severity=critical"], "receiver": "nobody"}]},
-        {"routes": [{"matchers": ["service=~pay.*"], "mute_time_intervals": ["always"]}]},
-    ],
-    ids=["default", "route", "muted"],
+NOWHERE: tuple[dict[str, Any], ...] = (
+    {"receiver": "nobody"},
+    {"routes": [{"matchers": ["severity=critical"], "receiver": "nobody"}]},
+    {"routes": [{"matchers": ["service=~pay.*"], "mute_time_intervals": ["always"]}]},
 )
-def test_05_a_route_to_nobody(at: Desk, change: dict[str, Any]) -> None:
+
+
+def test_05_a_route_to_nobody(at: Desk) -> None:
     """Nobody is notified any more; no list of Alertmanager shows it."""
     at.break_down()
     run = at.open()
-    at.servers.load_routes(lambda configuration: configuration["route"].update(change))
-    assert all(alert["status"]["state"] == "active" for alert in at.servers.held())
+    for change in NOWHERE:
+        at.servers.load_routes(lambda loaded, change=change: loaded["route"].update(change))
+        assert all(alert["status"]["state"] == "active" for alert in at.servers.held())
+        is_refused_by(at.claim(run, wait=False), "alert-routes-kept")
     at.servers.app.heal()
-    is_refused_by(at.claim(run), "alert-routes-kept")
+    at.wait_until_clear()
+    report = at.claim(run)
+    assert set(against(report)) == {"alert-routes-kept"}, report.summary
 
 
 def test_06_the_rule_is_deleted(at: Desk) -> None:
@@ -182,22 +184,21 @@ def test_06_another_rule_in_scope_is_deleted(at: Desk) -> None:
     is_refused_by(at.claim(run), "alert-rules-kept")
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"expr": "sum by (namespace, service) (rate(http_requests_total[3s])) > 1e9"},
-        {"expr": "vector(0) > 1"},
-        {"for": "10h"},
-    ],
-    ids=["threshold", "expression", "for"],
+HARDER: tuple[dict[str, str], ...] = (
+    {"for": "10h"},
+    {"expr": "sum by (namespace, service) (rate(http_requests_total[3s])) > 1e9"},
+    {"expr": "vector(0) > 1"},
 )
-def test_07_the_rule_is_edited(at: Desk, change: dict[str, Any]) -> None:
+
+
+def test_07_the_rule_is_edited(at: Desk) -> None:
     """Harder to meet: the alert clears at once, or will not come again for hours."""
     at.break_down()
     run = at.open()
-    at.servers.load_rules(rule_named(ERRORS, **change))
-    if "expr" in change:
-        at.wait_until_clear()
+    for change in HARDER:
+        at.servers.load_rules(rule_named(ERRORS, **change))
+        is_refused_by(at.claim(run, wait=False), "alert-rule-live")
+    at.wait_until_clear()
     is_refused_by(at.claim(run), "alert-rule-live")
 
 
@@ -231,7 +232,7 @@ def test_10_restart_of_prometheus(at: Desk) -> None:
     run = at.open()
     at.servers.prometheus.stop()
     at.servers.start_prometheus()
-    assert at.servers.states() == set()
+    assert "firing" not in at.servers.states()
     is_refused_by(at.claim(run, wait=False), "prometheus-settled")
     assert at.claim(run).verdict is not GateVerdict.PASS
 
@@ -350,11 +351,13 @@ def test_27_another_prometheus(at: Desk, tmp_path: Path) -> None:
     is_refused_by(report, "same-sources")
 
 
-@pytest.mark.parametrize("minutes", [-10, 10])
-def test_28_clocks_that_differ(at: Desk, minutes: int) -> None:
+def test_28_clocks_that_differ(at: Desk) -> None:
     """An evaluation "since the write" may then be one from before it."""
     at.break_down()
-    run = at.open(at.gate(clock=SkewedClock(off=timedelta(minutes=minutes))))
+    runs = [
+        at.open(at.gate(clock=SkewedClock(off=timedelta(minutes=minutes)))) for minutes in (-10, 10)
+    ]
     at.servers.app.heal()
     at.wait_until_clear()
-    is_refused_by(at.claim(run, wait=False), "clocks-agree")
+    for run in runs:
+        is_refused_by(at.claim(run, wait=False), "clocks-agree")
