@@ -32,7 +32,7 @@ from e2e.network_policy import NetworkPolicy
 from e2e.objects import Deployment, EndpointSlice, Pod, Service
 from e2e.traffic import Flows, Namespace, TrafficMetrics, World, read_flows, request
 
-LOOK_EVERY_SECONDS = 0.5
+LOOK_EVERY_SECONDS = 0.3
 
 UNAVAILABLE = 503
 

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import yaml
 
@@ -55,8 +56,8 @@ PEER_SECONDS = 25.0
 """How long peers are asked about an honest mend; ours had its verdict by then in every run."""
 
 SCRAPE_GAP_SECONDS = 2.5
-"""Scrapes are due every second; with more than this between two, alerts clear later than the gate
-may count on (two evaluations)."""
+"""Scrapes are due every second; with more than this between two, alerts clear later than the
+gate may count on (two evaluations)."""
 
 SPARE_LOOKS = 4
 """Looks that a recording keeps beyond the verdict: its looks are not those that our gate made, and
@@ -68,7 +69,7 @@ HEAL_SECONDS = 60.0
 RELAPSE_AFTER_SECONDS = 0.5
 """From all being well to the relapse: well inside every window."""
 
-RELAPSE_SHOWS_SECONDS = 3.0
+RELAPSE_SHOWS_SECONDS = 4.0
 """From a relapse to its first trace in objects and alerts: requests have to fail, be scraped and be
 evaluated. One that comes later before the window's end than this was not inside the window."""
 
@@ -359,9 +360,9 @@ class _Played:
         return 0.0 if self.relapsed_at is None else self.judged_at - self.relapsed_at
 
 
-def _why(error: BaseException) -> str:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
+def _why(error: Exception) -> str:
+    if isinstance(error, ExceptionGroup):
+        return "; ".join(_why(one) for one in cast("ExceptionGroup[Exception]", error).exceptions)
     return str(error) if isinstance(error, NotSetUpError) else f"{type(error).__name__}: {error}"
 
 
