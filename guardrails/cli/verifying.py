@@ -1,5 +1,6 @@
 """What `verify` does: opens the gate without an agent, waits, prints the report; or replays one."""
 
+import asyncio
 import contextlib
 import sys
 from dataclasses import dataclass
@@ -201,7 +202,12 @@ async def _watch(
         poll_seconds=settings.poll_every,
         grace_seconds=settings.unknown_grace,
     )
-    watched = await watch_run(run, end, accepted=passed, pace=pace, on_progress=_Progress())
+    try:
+        watched = await watch_run(run, end, accepted=passed, pace=pace, on_progress=_Progress())
+    except asyncio.CancelledError:
+        # A signal. The pass was earned and is worth printing; the exit code is the signal's.
+        _say("the watch was broken off")
+        return Judged(report=passed, code=ExitCode.OK)
     _say(f"{watched.end} after {watched.seconds:.0f} s of watching, {watched.looks} looks")
     held = watched.end is WatchEnd.HELD
     return Judged(report=passed if held else named(watched), code=_WATCH_CODES[watched.end])

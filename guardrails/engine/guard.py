@@ -5,11 +5,8 @@ every exit.
 """
 
 import asyncio
-import contextvars
-import threading
 import uuid
-from collections.abc import Coroutine, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 from guardrails.core.claims import ClaimKind
 from guardrails.core.clock import Clock, SystemClock
@@ -40,13 +37,12 @@ from guardrails.engine.fold import Rules
 from guardrails.engine.session import Session, StoredSession, decode_session
 from guardrails.engine.state import SessionState
 from guardrails.engine.store import MemoryStore, SessionKey
+from guardrails.engine.waiting import run_sync
 from guardrails.gates.base import Gate, GateRequest, GateRun
 from guardrails.gates.watching import Pace, named, watch_run
 from guardrails.policy.models import Settings
 from guardrails.policy.stored import policy_digest, settings_text
 from guardrails.version import VERSION
-
-T = TypeVar("T")
 
 
 class Guard:
@@ -265,35 +261,3 @@ def _broken_gate(name: str, error: Exception, clock: Clock) -> Evidence:
         expected="a report",
         at=clock.now(),
     )
-
-
-def run_sync(work: Coroutine[object, object, T]) -> T:
-    """Run a coroutine to its end from synchronous code.
-
-    A synchronous graph may run on a thread that has an event loop (a notebook, a server), where
-    `asyncio.run` is refused; then the work gets a thread and a loop of its own.
-    """
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(_as_coroutine(work))
-    results: list[T] = []
-    errors: list[BaseException] = []
-    context = contextvars.copy_context()
-
-    def run() -> None:
-        try:
-            results.append(context.run(asyncio.run, _as_coroutine(work)))
-        except BaseException as error:  # noqa: BLE001  # handed to the caller below
-            errors.append(error)
-
-    thread = threading.Thread(target=run, name="guarded-agent-settle")
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
-    return results[0]
-
-
-async def _as_coroutine(work: Coroutine[object, object, T]) -> T:
-    return await work

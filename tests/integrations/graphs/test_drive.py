@@ -236,3 +236,46 @@ async def test_the_model_is_named_in_the_trace() -> None:
     agent = create_agent(ScriptedModel(turns=[turn("done")]), [])
     await drive(agent, TASK, using=using, model="openai:gpt-5")
     assert records.events[0].fact.model == "openai:gpt-5"  # type: ignore[union-attr]
+
+
+WATCHED = Settings.model_validate({"gate": {"watch_for": "40ms", "poll_every": "20ms"}})
+
+
+async def test_a_regression_sends_the_agent_back_in() -> None:
+    """The run goes on in the same session, with what regressed as feedback."""
+    using, records = guarded_by(PASS, FAIL, PASS, settings=WATCHED)
+    model = ScriptedModel(turns=[turn("done"), turn("done now")])
+    driven = await drive(create_agent(model, []), TASK, using=using)
+    assert driven.result.outcome is Outcome.RESOLVED
+    assert driven.result.refusals == 1
+    assert len(records.ended) == 1
+    told = [m.content for m in driven.state["messages"] if m.type == "human"]
+    assert "Not accepted after all" in told[-1]
+    assert model.asked == 2
+
+
+def test_a_guarded_graph_is_watched_by_policy() -> None:
+    """The same without an outer loop, also in synchronous code."""
+    using, _ = guarded_by(PASS, FAIL, PASS, settings=WATCHED)
+    model = ScriptedModel(turns=[turn("done"), turn("done now")])
+    result = guard(create_agent(model, []), using=using).invoke(TASK)
+    assert result["guardrails_outcome"]["outcome"] == "resolved"
+    assert result["guardrails_outcome"]["refusals"] == 1
+
+
+def test_the_middleware_is_watched_by_policy() -> None:
+    """And inside of `create_agent`."""
+    using, _ = guarded_by(PASS, FAIL, PASS, settings=WATCHED)
+    model = ScriptedModel(turns=[turn("done"), turn("done now")])
+    agent = create_agent(model, [], middleware=[GuardrailMiddleware(using=using)])
+    result = agent.invoke(TASK)
+    assert result["guardrails_outcome"]["outcome"] == "resolved"
+    assert model.asked == 2
+
+
+async def test_a_run_that_regresses_and_gives_up_is_unresolved() -> None:
+    """The pass of before is no outcome any more."""
+    using, _ = guarded_by(PASS, FAIL, settings=WATCHED)
+    model = ScriptedModel(turns=[turn("done"), turn("I was unable to resolve the incident.")])
+    driven = await drive(create_agent(model, []), TASK, using=using)
+    assert driven.result.outcome is Outcome.UNRESOLVED
