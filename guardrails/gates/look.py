@@ -59,8 +59,9 @@ async def take_look(
         cluster = group.create_task(_identity(sources.cluster))
         answered = group.create_task(answers(sources.cluster, questions or Questions()))
     read = [task.result() for task in lists]
-    empty = [ListKey(kind="Namespace", namespace=n, name=n) for n in _empty(read, namespaces)]
     # Only where nothing was found is it worth a request to tell "empty" from "does not exist".
+    unknown = [] if any(_names_namespaces(x) for x in read) else _empty(read, namespaces)
+    empty = [ListKey(kind="Namespace", namespace=n, name=n) for n in unknown]
     asked = [await _list(sources.cluster, key) for key in empty]
     return Snapshot(
         at=at,
@@ -119,6 +120,10 @@ def _asked_again(found: ObjectList) -> ObjectList:
         return found
     again = msgspec.structs.replace(found.read, temporary=True)
     return msgspec.structs.replace(found, read=again)
+
+
+def _names_namespaces(listed: ObjectList) -> bool:
+    return listed.key.kind == "Namespace" and listed.read.ok
 
 
 def _empty(lists: Sequence[ObjectList], namespaces: Sequence[str]) -> list[str]:

@@ -100,7 +100,8 @@ def _inhabited(witness: Witness, look: Snapshot, namespace: str) -> Evidence:
             subject, observed=f"{count} workloads", expected="something to judge"
         )
     asked = look.list_of(Namespace.__name__, namespace)
-    if asked is not None and asked.read.ok and not asked.objects:
+    names = {item.metadata.name for item in asked.objects} if asked is not None else set[str]()
+    if asked is not None and asked.read.ok and namespace not in names:
         return witness.unknown(
             subject, observed=f"namespace {namespace} does not exist", expected="a namespace"
         )

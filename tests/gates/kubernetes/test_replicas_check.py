@@ -120,7 +120,8 @@ def test_nothing_is_gone_from_a_list_that_failed(world: Any) -> None:
 
 def test_an_empty_namespace_is_unknown(world: Any) -> None:
     """Nothing unhealthy is in it, and nothing healthy either."""
-    (found,) = world.judge(SCOPE_INHABITED, world.look({}))
+    shop = {"metadata": {"name": "shop"}}
+    (found,) = world.judge(SCOPE_INHABITED, world.look({"Namespace": [shop]}))
     assert found.state is UNKNOWN
     assert "nothing to judge in namespace shop" in found.observed
 
@@ -147,7 +148,8 @@ def test_an_autoscaler_without_metrics_is_violated(world: Any) -> None:
         world.condition("AbleToScale", "True", "SucceededGetScale"),
         world.condition("ScalingActive", "False", "FailedGetResourceMetric"),
     )
-    (found,) = world.judge(AUTOSCALER_ACTIVE, world.look({"HorizontalPodAutoscaler": [broken]}))
+    app = {**world.app(), "HorizontalPodAutoscaler": [broken]}
+    (found,) = world.judge(AUTOSCALER_ACTIVE, world.look(app))
     assert found.state is VIOLATED
     assert "FailedGetResourceMetric" in found.observed
     assert found.settles_by < world.AT
@@ -160,5 +162,6 @@ def test_a_working_autoscaler_is_satisfied(world: Any) -> None:
         world.condition("AbleToScale", "True", "ReadyForNewScale"),
         world.condition("ScalingActive", "True", "ValidMetricFound"),
     )
-    (found,) = world.judge(AUTOSCALER_ACTIVE, world.look({"HorizontalPodAutoscaler": [fine]}))
+    app = {**world.app(), "HorizontalPodAutoscaler": [fine]}
+    (found,) = world.judge(AUTOSCALER_ACTIVE, world.look(app))
     assert found.state is SATISFIED

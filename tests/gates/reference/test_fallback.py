@@ -23,6 +23,7 @@ from guardrails.gates.kubernetes.objects import (
 )
 from guardrails.gates.kubernetes.replicas import REPLICAS_KEPT
 from guardrails.gates.kubernetes.rollout import ROLLOUT_COMPLETE
+from guardrails.gates.losses.services import SERVICE_KEPT
 from guardrails.gates.reference import choose_among, read_manifests
 from guardrails.gates.snapshot import ObjectList, Snapshot
 from guardrails.gates.standing import standing_of
@@ -280,7 +281,7 @@ def test_a_declared_workload_and_service_must_be_there(world: Any, tmp_path: Pat
     declared = written(tmp_path, manifest(world), service_manifest())
     reference = remember(world, world.look(gone), *declared)
     (workload,) = judged(world, REPLICAS_KEPT, gone, reference)
-    (service,) = judged(world, SERVICE_REACHES_PODS, gone, reference)
+    (service,) = judged(world, SERVICE_KEPT, gone, reference)
     assert workload.observed == service.observed == "does not exist"
 
 

@@ -224,7 +224,7 @@ def test_a_loss_that_was_made_good_is_no_loss(world: Any) -> None:
     ]
     assert choose_reference(snapshots, incident(world, 5)).info.detail == "back"
     undone = choose_reference(snapshots[:2], incident(world, 5))
-    assert "since settled, service-reaches-pods Service web: does not exist" in undone.info.detail
+    assert "since settled, service-kept Service web: does not exist" in undone.info.detail
 
 
 moments = st.lists(st.integers(7, 300), min_size=1, max_size=8, unique=True)
