@@ -1,6 +1,7 @@
-"""Whether Services offer what they offered: type, ports, node ports, addresses, and every node.
+"""Whether Services are reached as they were: on their node ports and addresses, on every node.
 
-A port may move together with its callers; without a caller that moved, one that is gone is lost.
+That fewer ports, or a type that reaches less far, are a loss is judged where losses are. A port
+that moved is judged by the callers that name it; of callers that name none nothing is known.
 """
 
 from collections import defaultdict
@@ -10,7 +11,7 @@ from datetime import datetime, timedelta
 
 from guardrails.core.evidence import Evidence
 from guardrails.core.ids import CheckId
-from guardrails.gates.checks import Check, View, Witness, refer, unread_lists
+from guardrails.gates.checks import Check, View, Witness, aside, refer, unread_lists
 from guardrails.gates.kubernetes import pods as pod_rules
 from guardrails.gates.kubernetes.backing import Network, network
 from guardrails.gates.kubernetes.mentions import Call, calls_in
@@ -25,9 +26,6 @@ LISTS = (*WORKLOAD_LISTS, "ReplicaSet", "Pod", "Service", "EndpointSlice")
 ADDRESS_SECONDS = 180.0
 """What a cloud gets to give a new load balancer its address; the large ones take one to three
 minutes."""
-
-_REACH = {"ExternalName": 0, "ClusterIP": 0, "NodePort": 1, "LoadBalancer": 2}
-"""How far each type reaches."""
 
 
 def judge_exposure(view: View) -> list[Evidence]:
@@ -63,12 +61,12 @@ def _judge_namespace(witness: Witness, view: View, namespace: str) -> Iterator[E
         )
         problems = list(judging.problems())
         yield from problems
-        if not problems:
+        if not any(e.counts for e in problems):
             yield witness.satisfied(
                 refer(service),
                 field="spec",
                 observed=f"{service.spec.type} with {len(service.spec.ports or ())} ports",
-                expected="as far, and on as many ports, as before",
+                expected="reached as before",
             )
 
 
@@ -95,14 +93,8 @@ class _Judging:
     def problems(self) -> Iterator[Evidence]:
         yield from self._local()
         if self.old is not None:
-            yield from self._type(self.old)
             yield from self._ports(self.old)
             yield from self._address(self.old)
-
-    def _type(self, old: Service) -> Iterator[Evidence]:
-        was, is_ = old.spec.type, self.service.spec.type
-        if _REACH.get(is_, 0) < _REACH.get(was, 0):
-            yield self._lost("spec.type", is_, f"{was} (the reference)")
 
     def _ports(self, old: Service) -> Iterator[Evidence]:
         ports = {(p.port, p.protocol): p for p in self.service.spec.ports or ()}
@@ -113,9 +105,8 @@ class _Judging:
             now = ports.get((was.port, was.protocol))
             if now is None:
                 if not self._moved(was.port):
-                    yield self._lost(
-                        "spec.ports", offered, f"port {was.port} too, which no caller has left"
-                    )
+                    unknown = f"port {was.port}, which no known caller has left"
+                    yield aside(self._lost("spec.ports", offered, unknown))
             elif old.spec.type == "NodePort" and was.node_port not in (0, now.node_port):
                 yield self._lost(
                     f"spec.ports[{now.name or now.port}].nodePort",

@@ -1,9 +1,10 @@
-"""Whether Ingresses lead to Services that are there, and still take what they took.
+"""Whether Ingresses lead to Services that are there, and to the same applications as before.
 
-Certificates are in Secrets, which are never read: a missing one is not seen here.
+That a route or its encryption is gone is judged where losses are. Certificates are in Secrets,
+which are never read: a missing one is not seen here.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from guardrails.core.evidence import Evidence, ObjectRef
@@ -29,7 +30,6 @@ class Route:
     ingress: Ingress
     host: str
     path: str
-    exact: bool
     backend: IngressBackend
 
     @property
@@ -41,16 +41,6 @@ class Route:
         """Write host and path; a star is every host."""
         return f"{self.host or '*'}{self.path}"
 
-    def covers(self, other: "Route") -> bool:
-        """Tell whether this route takes every request that another takes."""
-        host = self.host in {"", other.host} or (
-            self.host.startswith("*.") and other.host.partition(".")[2] == self.host[2:]
-        )
-        if self.exact:
-            return host and other.exact and other.path == self.path
-        prefix = self.path.rstrip("/")
-        return host and (other.path == self.path or f"{other.path}/".startswith(f"{prefix}/"))
-
 
 def routes_of(look: Snapshot, namespace: str) -> tuple[Route, ...]:
     """Return every route of a namespace."""
@@ -60,20 +50,19 @@ def routes_of(look: Snapshot, namespace: str) -> tuple[Route, ...]:
 def _routes(ingress: Ingress) -> Iterator[Route]:
     default = ingress.spec.default_backend
     if default is not None:
-        yield Route(ingress=ingress, host="", path="/", exact=False, backend=default)
+        yield Route(ingress=ingress, host="", path="/", backend=default)
     for rule in ingress.spec.rules or ():
         for path in (rule.http.paths if rule.http is not None else None) or ():
             yield Route(
                 ingress=ingress,
                 host=rule.host,
                 path=path.path or "/",
-                exact=path.path_type == "Exact",
                 backend=path.backend,
             )
 
 
 def judge_ingresses(view: View) -> list[Evidence]:
-    """Judge every Ingress in scope, and every route that is gone."""
+    """Judge every Ingress in scope, and every route that leads elsewhere."""
     look = view.look
     witness = Witness(check=ID, at=look.at)
     found = list(unread_lists(witness, view, LISTS))
@@ -82,7 +71,7 @@ def judge_ingresses(view: View) -> list[Evidence]:
         if all(x is not None and x.read.ok for x in lists):
             judging = _Judging(witness=witness, view=view, namespace=namespace)
             found.extend(judging.present())
-            found.extend(judging.gone())
+            found.extend(judging.led_elsewhere())
     return found
 
 
@@ -152,40 +141,24 @@ class _Judging:
                 settles_by=reaction_by(self.view.history, self.view.scope),
                 settling=f"the address of Ingress {ingress.metadata.name}",
             )
-        plain = (_secured(old) - _secured(ingress)) & {r.host for r in _routes(ingress)}
-        if plain:
-            yield self._violated(
-                ingress,
-                "spec.tls",
-                f"{', '.join(sorted(plain))} without TLS",
-                "with TLS (the reference)",
-            )
 
-    def gone(self) -> Iterator[Evidence]:
-        """Judge routes of the reference that nothing takes any more, or another application."""
+    def led_elsewhere(self) -> Iterator[Evidence]:
+        """Judge routes of the reference that lead to another application now."""
         past = self.view.reference.snapshot
         if past is None:
             return
-        now = routes_of(self.view.look, self.namespace)
+        now = {str(route): route for route in routes_of(self.view.look, self.namespace)}
         names = _by_name(self.view.look, self.namespace)
         for route in routes_of(past, self.namespace):
             if route.service and route.service not in network(past, self.namespace).services:
                 continue  # It led nowhere then.
-            takers = [r for r in now if r.covers(route)]
-            best = _best(takers, route)
+            new = now.get(str(route))
             subject = refer(names.get(route.ingress.metadata.name, route.ingress))
-            if best is None:
-                yield self._violated(
-                    subject,
-                    f"spec.rules[{route}]",
-                    "no Ingress takes these requests",
-                    f"to Service {route.service} (the reference)",
-                )
-            elif self._is_foreign(past, route, best):
+            if new is not None and self._is_foreign(past, route, new):
                 yield self._violated(
                     subject,
                     f"spec.rules[{route}].backend",
-                    f"leads to Service {best.service}, of another application",
+                    f"leads to Service {new.service}, of another application",
                     f"to Service {route.service} (the reference)",
                 )
 
@@ -208,10 +181,6 @@ def _by_name(look: Snapshot, namespace: str) -> dict[str, Ingress]:
     return {i.metadata.name: i for i in look.objects(Ingress, namespace)}
 
 
-def _secured(ingress: Ingress) -> frozenset[str]:
-    return frozenset(host for tls in ingress.spec.tls or () for host in tls.hosts or ("",))
-
-
 def _problem(backend: IngressBackend, services: Mapping[str, Service]) -> str:
     """Return what is wrong with a backend; nothing when it may be served."""
     named = backend.service
@@ -232,14 +201,3 @@ def _problem(backend: IngressBackend, services: Mapping[str, Service]) -> str:
     has = ", ".join(f"{p.port} ({p.name})" if p.name else str(p.port) for p in ports)
     asked = named.port.name or named.port.number
     return f"Service {named.name} has no port {asked}; it has {has or 'none'}"
-
-
-def _best(takers: Sequence[Route], route: Route) -> Route | None:
-    """Return the route that takes over: the most specific one, to the same Service by preference.
-
-    A wider route counts only when it leads to the same Service: what `/` serves is not what
-    `/pay` served.
-    """
-    same = [t for t in takers if t.service == route.service]
-    alike = [t for t in takers if (t.host, t.path) == (route.host, route.path)]
-    return next(iter((*alike, *same)), None)
