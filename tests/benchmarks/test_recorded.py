@@ -59,8 +59,8 @@ IDS = [recording.id for recording in pack().recordings]
 def test_ours_is_right_about_a_recorded_case(case: str) -> None:
     """No false accept and no false refusal, less those that are listed as open."""
     result = judged(case)
-    if case in known_open():
-        pytest.xfail(f"listed in {OPEN.name}: {result.gates[OURS].said}")
+    if result.errs(OURS) and case in known_open():
+        pytest.xfail(f"listed in {OPEN.name}")
 
     assert result.gates[OURS].accepted == (result.expect is Expect.ACCEPT), result.gates[OURS].said
 
@@ -85,9 +85,11 @@ def test_pack_is_small_and_tells_nothing_of_the_machine() -> None:
     text = lzma.decompress(SHIPPED.read_bytes())
 
     assert SHIPPED.stat().st_size <= LARGEST_PACK_BYTES
-    assert re.findall(rb"/(?:tmp|home|root|work|Users)/", text) == []
+    # /tmp/www is where the app's own containers keep their page.
+    assert re.findall(rb"/(?:home|root|work|Users|tmp)/(?!www)", text) == []
     assert str(Path.home()).encode() not in text
     assert b'"kind":"Secret"' not in text
+    assert b"BEGIN CERTIFICATE" not in text
 
 
 def test_open_cases_are_recorded() -> None:

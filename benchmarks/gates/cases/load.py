@@ -101,9 +101,10 @@ def read_file(path: Path) -> Fault | Fake:
         raise CaseError(
             f"{path}:1: a case is a mapping with `inject` (a fault) or `steps` (a fake)"
         )
-    if "inject" in cast("dict[object, object]", document):
-        return _convert(path, text, document, Fault)
-    return _convert(path, text, document, Fake)
+    fields = cast("dict[object, object]", document)
+    if "inject" in fields:
+        return _convert(path, text, fields, Fault)
+    return _convert(path, text, fields, Fake)
 
 
 def _convert(path: Path, text: str, document: object, type_: type[T]) -> T:
