@@ -98,7 +98,9 @@ def judge_alertmanager(view: View) -> list[Evidence]:
     witness = Witness(check=ALERTMANAGER_ID, at=view.look.at, tier=tier)
     if state.started_at is None:
         return _not_told(witness, STATUS, state.status_read)
-    looks = (view.reference.snapshot, view.reference.start, view.history[0])
+    # Revisions and manifests speak of a time at which nobody asked this server.
+    whole = None if view.reference.partial else view.reference.snapshot
+    looks = (whole, view.reference.start, view.history[0])
     since = min(look.at for look in looks if look is not None)
     hold = RESEND_SECONDS if alone or state.started_at > since else 0.0
     return [_settled(witness, STATUS, state.started_at, now=view.look.at, hold=hold)]

@@ -155,7 +155,7 @@ def healthy_at(incident: Incident, reference: Reference) -> datetime | None:
     The alert fired by what came before it, so its range and `for` are gone back, too.
     """
     rules = _rules(reference, None)
-    start = reference.start
+    start, recorded = reference.start, None if reference.partial else reference.snapshot
     state = start.prometheus if start is not None else None
     began = [a.starts_at for a in incident.alerts if a.starts_at is not None]
     if not began and state is not None:
@@ -166,8 +166,8 @@ def healthy_at(incident: Incident, reference: Reference) -> datetime | None:
         needs = max((_to_fire(rule) for rule in mine), default=0.0)
         before = min(began) - timedelta(seconds=needs) - MARGIN
         # What was recorded as healthy is so, however shortly before the alert.
-        return max(before, reference.snapshot.at) if reference.snapshot is not None else before
-    return reference.snapshot.at if reference.snapshot is not None else None
+        return before if recorded is None else max(before, recorded.at)
+    return None if recorded is None else recorded.at
 
 
 def _to_fire(rule: AlertingRule) -> float:

@@ -103,7 +103,9 @@ def judge_configuration(view: View) -> list[Evidence]:
     for namespace in view.scope.namespaces:
         now = _stock(look, namespace)
         past = view.reference.snapshot
-        before = _stock(past, namespace) if past is not None else {}
+        # What else there was, and so what was missing, cannot be told from a partial reference.
+        whole = past is not None and not view.reference.partial
+        before = _stock(past, namespace) if past is not None and whole else {}
         for workload in territory(look, namespace).workloads:
             if not is_deleted(workload):
                 found.extend(_judge(witness, workload, now, before, past))

@@ -73,7 +73,9 @@ def judge_suspects(view: View) -> list[Evidence]:
     healthy, start = view.reference.snapshot, view.reference.start
     if healthy is None or start is None:
         return found
-    decides = not view.scope.incident.alerts and not view.scope.incident.slo
+    alone = not view.scope.incident.alerts and not view.scope.incident.slo
+    # A manifest leaves defaults out, so what differs from it need not have changed.
+    decides = alone and not view.reference.partial
     for namespace in view.scope.namespaces:
         for workload in territory(view.look, namespace).workloads:
             changed = _changed(workload, healthy=healthy, start=start, look=view.look)

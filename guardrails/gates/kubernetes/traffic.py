@@ -53,7 +53,8 @@ def judge_traffic(view: View) -> list[Evidence]:
     if not readable:
         return found
     now = _Land(look=view.look, namespaces=readable)
-    past = view.reference.snapshot
+    # Which policies there were cannot be told from a partial reference.
+    past = None if view.reference.partial else view.reference.snapshot
     before = _Land(look=past, namespaces=readable) if past is not None else None
     judging = _Judging(witness=witness, now=now, before=before, view=view)
     return [*found, *judging.all()]

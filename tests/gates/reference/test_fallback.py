@@ -12,7 +12,10 @@ import yaml
 
 from guardrails.core.evidence import Evidence, EvidenceState
 from guardrails.errors import BaselineError
+from guardrails.gates.alerts.server_age import ALERTMANAGER_SETTLED
+from guardrails.gates.alerts.traffic import healthy_at
 from guardrails.gates.checks import Reference
+from guardrails.gates.kubernetes.configuration import CONFIGURATION_PRESENT
 from guardrails.gates.kubernetes.network import SERVICE_REACHES_PODS
 from guardrails.gates.kubernetes.objects import (
     DaemonSet,
@@ -25,7 +28,8 @@ from guardrails.gates.kubernetes.replicas import REPLICAS_KEPT
 from guardrails.gates.kubernetes.rollout import ROLLOUT_COMPLETE
 from guardrails.gates.losses.services import SERVICE_KEPT
 from guardrails.gates.reference import choose_among, read_manifests
-from guardrails.gates.snapshot import ObjectList, Snapshot
+from guardrails.gates.registry import DEFAULT_CHECKS
+from guardrails.gates.snapshot import AlertmanagerState, ObjectList, Snapshot
 from guardrails.gates.standing import standing_of
 
 APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -454,3 +458,62 @@ def test_history_reaches_only_before_the_incident(world: Any) -> None:
     start = world.look(aged(world, *revisions, newest=2))
     found = choose_among([], world.incident(alerts=(alert,)), start=start)
     assert image_of(held(found, Deployment)) == "web:1"
+
+
+def test_a_partial_reference_adds_no_fault_to_a_healthy_world(world: Any, tmp_path: Path) -> None:
+    """What it leaves out (defaults, policies, ConfigMaps, nodes) is not held against anybody."""
+    app = world.join(world.app(), world.app("cart"))
+    for item in app["Deployment"]:
+        old(item, world)["spec"]["template"] = template(f"{item['metadata']['name']}:1")
+    app["Deployment"][0]["spec"]["template"]["spec"]["dnsPolicy"] = "ClusterFirst"
+    app["NetworkPolicy"] = [
+        {
+            "metadata": world.metadata("default-deny"),
+            "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]},
+        }
+    ]
+    look = world.look(app)
+    declared = {**manifest(world), "spec": {"replicas": 3, "template": template("web:1")}}
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "one"}}
+    partial = choose_among(
+        [],
+        world.incident(),
+        start=look,
+        manifests=written(tmp_path, declared, service_manifest(), config),
+    )
+    assert partial.partial
+    without = choose_among([], world.incident(), start=look)
+    for check in DEFAULT_CHECKS:
+        faults = {
+            (e.subject, e.field)
+            for e in world.judge(check, look, reference=partial)
+            if e.counts and e.state is EvidenceState.VIOLATED
+        }
+        known = {(e.subject, e.field) for e in world.judge(check, look, reference=without)}
+        assert faults <= known, check.id
+
+
+def test_a_missing_config_map_is_not_excused_by_manifests_that_lack_it(
+    world: Any, tmp_path: Path
+) -> None:
+    """They need not declare every one."""
+    needs = template("web:1")
+    needs["spec"]["containers"][0]["envFrom"] = [{"configMapRef": {"name": "settings"}}]
+    app = world.app()
+    app["Deployment"][0]["spec"]["template"] = needs
+    declared = {**manifest(world), "spec": {"replicas": 3, "template": needs}}
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "one"}}
+    partial = remember(world, world.look(app), *written(tmp_path, declared, config))
+    (found,) = judged(world, CONFIGURATION_PRESENT, app, partial)
+    assert "settings" in found.observed
+
+
+def test_servers_and_rates_of_before_are_not_asked_of_manifests(world: Any, tmp_path: Path) -> None:
+    """They carry no time at which anything was measured."""
+    partial = choose_among([], world.incident(), manifests=written(tmp_path, manifest(world)))
+    assert healthy_at(world.incident(), partial) is None
+    server = AlertmanagerState(started_at=world.AT - timedelta(seconds=60))
+    looks = [world.look(world.app(), alertmanager=server, prometheus=world.alerts())]
+    assert [e.state for e in world.judge(ALERTMANAGER_SETTLED, *looks, reference=partial)] == [
+        EvidenceState.SATISFIED
+    ]
