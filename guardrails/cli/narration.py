@@ -12,6 +12,7 @@ from typing import Any
 
 from guardrails.cli.notes import Note, Status, Tone
 from guardrails.cli.wording import (
+    describe_allowed,
     describe_arguments,
     describe_fact,
     describe_finding,
@@ -26,6 +27,7 @@ from guardrails.core.events import (
     ErrorRaised,
     Event,
     GateReported,
+    LossAllowed,
     ModelReplied,
     RunPaused,
     RunResumed,
@@ -122,15 +124,26 @@ class Narrator:
             case ErrorRaised() as error:
                 said = f"{error.error} in {error.where or 'the agent'}: {error.message}"
                 yield self._note(at, Tone.ERROR, "error", said)
-            case RunPaused() as paused:
-                said = f"{paused.reason}: {paused.detail}" if paused.detail else paused.reason
-                yield self._note(at, Tone.WARNING, "paused", said)
-            case RunResumed():
-                yield self._note(at, Tone.WARNING, "resumed", "the run goes on")
-            case AgentHandedOff(to=to):
-                yield self._note(at, Tone.MODEL, "hand-off", f"to {to}")
+            case RunPaused() | RunResumed() | AgentHandedOff() | LossAllowed() as fact:
+                yield self._on_the_way(at, fact)
             case _:
                 yield from self._intervened(at, decision)
+
+    def _on_the_way(
+        self, at: datetime, fact: RunPaused | RunResumed | AgentHandedOff | LossAllowed
+    ) -> Note:
+        match fact:
+            case RunPaused(reason=reason, detail=detail):
+                said = f"{reason}: {detail}" if detail else reason
+                return self._note(at, Tone.WARNING, "paused", said)
+            case RunResumed():
+                return self._note(at, Tone.WARNING, "resumed", "the run goes on")
+            case AgentHandedOff(to=to):
+                return self._note(at, Tone.MODEL, "hand-off", f"to {to}")
+            case LossAllowed(allowance=given):
+                place = f"{given.namespace}/" if given.namespace else ""
+                said = f"{given.check}: {given.kind} {place}{given.name}: {given.reason}"
+                return self._note(at, Tone.WARNING, "allowed", f"by {given.by}: {said}")
 
     def _intervened(self, at: datetime, decision: Decision) -> Iterator[Note]:
         if decision.next is Next.STOP:
@@ -204,6 +217,8 @@ class Narrator:
                 yield self._note(at, Tone.GATE, "passed", f"{said}; it is watched from now on")
                 return
             yield self._note(at, Tone.ACCEPTED, "accepted", said)
+            for fact in report.allowed:
+                yield self._note(at, Tone.WARNING, "allowed", describe_allowed(fact))
             return
         yield from self._refused(at, decision, f"gate {report.verdict} after {after:.1f}s")
         yield from self._facts(at, report)

@@ -48,6 +48,20 @@ def verify(  # noqa: PLR0913  # one parameter per option
             show_default=False,
         ),
     ] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow",
+            help="Loss that is wanted: check:kind/name=reason, such as "
+            "'autoscaler-kept:HorizontalPodAutoscaler/web=planned'; repeatable.",
+            metavar="LOSS",
+            show_default=False,
+        ),
+    ] = None,
+    allowed_by: Annotated[
+        str | None,
+        typer.Option("--allowed-by", help="Who allows it; the report says so.", metavar="NAME"),
+    ] = None,
     wait: Annotated[
         str | None,
         typer.Option(
@@ -84,6 +98,7 @@ def verify(  # noqa: PLR0913  # one parameter per option
     """
     del debug
     # The clients take half a second to import; `--help` must not.
+    from guardrails.cli.allowances import allowances  # noqa: PLC0415
     from guardrails.cli.diagnoses import diagnosis_of  # noqa: PLC0415
     from guardrails.cli.incidents import read_incident  # noqa: PLC0415
     from guardrails.cli.settings import read_settings  # noqa: PLC0415
@@ -93,6 +108,7 @@ def verify(  # noqa: PLR0913  # one parameter per option
         judge_now,
         replay_file,
     )
+    from guardrails.core.clock import SystemClock  # noqa: PLC0415
 
     if replay is not None:
         if watch is not None:
@@ -135,6 +151,7 @@ def verify(  # noqa: PLR0913  # one parameter per option
         manifests=tuple(reference or ()),
         claim=diagnosis_of(entity or (), claim_file),
         watches=watch is not None,
+        allowances=allowances(allow or (), by=allowed_by, at=SystemClock().now()),
     )
     raise typer.Exit(judge_now(request, output=output))
 

@@ -16,7 +16,15 @@ from guardrails.cli.options import Output
 from guardrails.cli.output import encode
 from guardrails.cli.signals import run_interruptible
 from guardrails.cli.sources import Opened, SourceOptions, in_scope, open_sources, preflight
-from guardrails.cli.wording import describe_fact, printable, tally, until, without_numbers
+from guardrails.cli.wording import (
+    describe_allowed,
+    describe_fact,
+    printable,
+    tally,
+    until,
+    without_numbers,
+)
+from guardrails.core.allowances import Allowance
 from guardrails.core.claims import Claim, ClaimKind
 from guardrails.core.clock import SystemClock
 from guardrails.core.events import WatchEnd
@@ -60,6 +68,8 @@ class VerifyRequest:
     """The diagnosis, when one is claimed."""
     watches: bool = False
     """Whether a pass is watched, for as long as the settings say."""
+    allowances: tuple[Allowance, ...] = ()
+    """Losses that the person at the command line allows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +164,10 @@ def print_report(stream: TextIO, report: GateReport) -> None:
         f"  {fact.state:<9}  {printable(describe_fact(fact), width=_WIDTH)}\n"
         for fact in open_facts[:FACTS_SHOWN]
     )
+    stream.writelines(
+        f"  allowed    {printable(describe_allowed(fact), width=_WIDTH)}\n"
+        for fact in report.allowed
+    )
     stream.write(f"  {tally(report)}, {len(report.trail)} looks\n")
     stream.flush()
 
@@ -181,6 +195,7 @@ async def _judge(request: VerifyRequest, opened: Opened) -> Judged:
         incident=incident,
         claim=request.claim or Claim(kind=ClaimKind.MITIGATED),
         wait=waits,
+        allowances=request.allowances,
         # Whoever waits has just changed something, and alerts take their time to clear.
         last_write_at=clock.now() if waits else None,
     )

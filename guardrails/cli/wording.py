@@ -52,6 +52,11 @@ def describe_fact(fact: Evidence) -> str:
     return f"{fact.check}: {what}{field}{seen}{wanted}"
 
 
+def describe_allowed(fact: Evidence) -> str:
+    """Write a loss that somebody allowed, with who and why."""
+    return f"{fact.check}: {describe_subject(fact)} ({fact.allowed_by})"
+
+
 def describe_subject(fact: Evidence) -> str:
     """Name what a fact is about, as an operator would."""
     match fact.subject:

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
+from guardrails.core.allowances import Allowance
 from guardrails.core.claims import Claim
 from guardrails.core.evidence import GateReport
 from guardrails.core.ids import CallId, RunId
@@ -205,6 +206,12 @@ class WatchReported(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="wa
     """How long it was watched."""
 
 
+class LossAllowed(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="loss_allowed"):
+    """A person allowed a loss. Only `Guard.allow` states this; nothing that an agent wrote does."""
+
+    allowance: Allowance
+
+
 class ErrorRaised(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="error_raised"):
     """An exception left the agent."""
 
@@ -229,6 +236,7 @@ AnyFact = (
     | EndRequested
     | GateReported
     | WatchReported
+    | LossAllowed
     | ErrorRaised
 )
 

@@ -103,6 +103,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
     outside the scope)."""
     temporary: bool = False
     """On `unknown`: asking again may help (timeout, 5xx); false for a 403."""
+    allowed_by: str = ""
+    """On a loss that is set aside because it is wanted: who allowed it, and why."""
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -178,6 +180,11 @@ class GateReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     def violated(self) -> tuple[Evidence, ...]:
         """Counted evidence that is violated, in report order."""
         return tuple(e for e in self.evidence if e.counts and e.state is EvidenceState.VIOLATED)
+
+    @property
+    def allowed(self) -> tuple[Evidence, ...]:
+        """Losses that a policy or a person allowed, in report order."""
+        return tuple(e for e in self.evidence if e.allowed_by)
 
     @property
     def unknown(self) -> tuple[Evidence, ...]:

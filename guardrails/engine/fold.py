@@ -18,6 +18,7 @@ from guardrails.core.events import (
     ErrorRaised,
     Event,
     GateReported,
+    LossAllowed,
     ModelReplied,
     NodeRan,
     RunPaused,
@@ -109,16 +110,12 @@ def fold(state: SessionState, event: Event, rules: Rules) -> Folded:
 def _decide(state: SessionState, event: Event, rules: Rules, action: ToolAction | None) -> Step:
     quiet = Decision(run=event.run, seq=event.seq)
     match event.fact:
-        case RunStarted() as started:
-            return _on_started(state, event, started), quiet
         case ModelReplied() as reply:
             return _on_replied(state, reply, rules, quiet)
         case NodeRan(turn=turn):
             return _within_budget(state, rules, quiet) if turn else (state, quiet)
         case ToolRequested() as call:
             return _on_requested(state, call, rules, quiet, action or _UNCLEAR)
-        case ToolReturned() as returned:
-            return _on_returned(state, event, returned), quiet
         case EndRequested() as end:
             return on_end_requested(state, end, rules.settings, quiet)
         case GateReported(report=report):
@@ -127,12 +124,28 @@ def _decide(state: SessionState, event: Event, rules: Rules, action: ToolAction 
             return on_watch_reported(state, watched, rules.settings, quiet)
         case ErrorRaised() as error:
             return _on_error(state, error, quiet)
+        case _ as fact:
+            return _noted(state, event, fact), quiet
+
+
+_Noted = RunStarted | ToolReturned | RunPaused | RunResumed | LossAllowed | AgentHandedOff
+"""Facts that are remembered, and decide nothing by themselves."""
+
+
+def _noted(state: SessionState, event: Event, fact: _Noted) -> SessionState:
+    match fact:
+        case RunStarted() as started:
+            return _on_started(state, event, started)
+        case ToolReturned() as returned:
+            return _on_returned(state, event, returned)
         case RunPaused():
-            return replace(state, paused_at=event.at), quiet
+            return replace(state, paused_at=event.at)
         case RunResumed():
-            return _on_resumed(state, event), quiet
+            return _on_resumed(state, event)
+        case LossAllowed(allowance=allowance):
+            return replace(state, allowances=(*state.allowances, allowance))
         case AgentHandedOff():
-            return state, quiet
+            return state
 
 
 _PROGRESS = (ModelReplied, NodeRan, ToolRequested, RunResumed)

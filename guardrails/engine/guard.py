@@ -8,6 +8,7 @@ import asyncio
 import uuid
 from collections.abc import Sequence
 
+from guardrails.core.allowances import Allowance
 from guardrails.core.claims import ClaimKind
 from guardrails.core.clock import Clock, SystemClock
 from guardrails.core.decisions import Decision, Next
@@ -16,6 +17,7 @@ from guardrails.core.events import (
     ErrorRaised,
     ExitKind,
     GateReported,
+    LossAllowed,
     RunStarted,
     WatchEnd,
     WatchReported,
@@ -38,8 +40,10 @@ from guardrails.engine.session import Session, StoredSession, decode_session
 from guardrails.engine.state import SessionState
 from guardrails.engine.store import MemoryStore, SessionKey
 from guardrails.engine.waiting import run_sync
+from guardrails.errors import UsageError
 from guardrails.gates.base import Gate, GateRequest, GateRun
 from guardrails.gates.watching import Pace, named, watch_run
+from guardrails.policy.allowing import allowable
 from guardrails.policy.models import Settings
 from guardrails.policy.stored import policy_digest, settings_text
 from guardrails.version import VERSION
@@ -166,6 +170,49 @@ class Guard:
         """Do `settle` from synchronous code, inside or outside a running event loop."""
         return run_sync(self.settle(session, end, agent=agent))
 
+    def allow(  # one keyword per part of the answer to "who allowed what, and why?"
+        self,
+        session: Session,
+        *,
+        check: str,
+        kind: str,
+        name: str,
+        reason: str,
+        by: str,
+        namespace: str = "",
+    ) -> Allowance:
+        """Let a person allow a loss in this run; its next ends are judged with it.
+
+        Call this from the program, for a person who was asked, and never with what a model wrote.
+
+        Args:
+            session: The run.
+            check: The check of the loss, such as `autoscaler-kept`.
+            kind: Of the object that the report names.
+            name: Of that object.
+            reason: Why it is wanted.
+            by: Who answers for it.
+            namespace: Of that object; empty for any namespace of the incident.
+
+        Raises:
+            PolicyError: The check tells no loss.
+            UsageError: A part of it is empty.
+        """
+        try:
+            allowance = Allowance(
+                check=CheckId(allowable(check)),
+                kind=kind,
+                name=name,
+                namespace=namespace,
+                reason=reason,
+                by=by,
+                at=self.clock.now(),
+            )
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        session.observe(LossAllowed(allowance=allowance))
+        return allowance
+
     def fail(self, session: Session, error: BaseException, *, where: str) -> Decision:
         """Record an exception that leaves the agent; the run ends `aborted`."""
         return session.observe(
@@ -180,6 +227,7 @@ class Guard:
             wait=wait,
             last_write_at=state.last_write_at,
             observed=state.names.all(),
+            allowances=state.allowances,
             wait_at_most_seconds=self._time_left(state),
         )
 

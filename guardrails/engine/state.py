@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from guardrails.core.allowances import Allowance
 from guardrails.core.claims import Claim
 from guardrails.core.decisions import Reason
 from guardrails.core.events import ExitKind
@@ -65,6 +66,8 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     open_calls: tuple[OpenCall, ...] = ()
     last_write_at: datetime | None = None
     names: NameSet = NameSet()
+    allowances: tuple[Allowance, ...] = ()
+    """Losses that a person allowed in this run."""
 
     stop: Reason | None = None
     """Why the agent may take no further turn."""

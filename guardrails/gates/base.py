@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from guardrails.core.allowances import Allowance
 from guardrails.core.claims import Claim
 from guardrails.core.evidence import GateProgress, GateReport
 from guardrails.core.incident import Incident
@@ -30,6 +31,8 @@ class GateRequest:
     changed is violated at once; after a change it gets the time that its rule needs to clear."""
     observed: frozenset[str] = frozenset()
     """Names that the agent's own tools returned; a diagnosis must rest on what was looked at."""
+    allowances: tuple[Allowance, ...] = ()
+    """Losses that a person allowed for this run. Never filled from what an agent wrote."""
     wait_at_most_seconds: float | None = None
     """What is left of the run's wall time, if that is less than the gate's own limit."""
 

@@ -9,7 +9,8 @@ from guardrails.policy.durations import format_duration
 
 def summarize(report: GateReport) -> GateReport:
     """Return the report with its summary filled in."""
-    return msgspec.structs.replace(report, summary=f"{_sentence(report)}{_left_out(report)}")
+    words = (_sentence(report), _allowed(report), _left_out(report))
+    return msgspec.structs.replace(report, summary="".join(words))
 
 
 def _left_out(report: GateReport) -> str:
@@ -20,6 +21,20 @@ def _left_out(report: GateReport) -> str:
         if isinstance(e.subject, SourceRef) and e.subject.source == "policy" and not e.counts
     ]
     return f" By policy not run: {', '.join(names)} (gate.skip_checks)." if names else ""
+
+
+ALLOWED_NAMED = 3
+"""Allowed losses that the summary names; the report holds all."""
+
+
+def _allowed(report: GateReport) -> str:
+    """Name what was lost with somebody's consent, whatever the verdict."""
+    allowed = report.allowed
+    if not allowed:
+        return ""
+    named = [f"{e.check} of {describe(e.subject)} ({e.allowed_by})" for e in allowed]
+    more = f"; and {len(named) - ALLOWED_NAMED} more" if len(named) > ALLOWED_NAMED else ""
+    return f" Allowed: {'; '.join(named[:ALLOWED_NAMED])}{more}."
 
 
 def _sentence(report: GateReport) -> str:

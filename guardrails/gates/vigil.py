@@ -25,6 +25,7 @@ from guardrails.core.incident import Goal, Incident
 from guardrails.gates.alerts.checks import known_rules
 from guardrails.gates.alerts.queries import alert_queries
 from guardrails.gates.alerts.rules import window_for
+from guardrails.gates.allowing import Allowed
 from guardrails.gates.answering import queries_of, questions_of
 from guardrails.gates.base import GateRequest
 from guardrails.gates.checks import Check, Reference, Scope, View, Witness
@@ -78,6 +79,7 @@ class Vigil:
     started_at: datetime = field(init=False)
     checks: tuple[Check, ...] = field(init=False)
     scope: Scope = field(init=False)
+    allowed: Allowed = field(init=False)
     require: Tier = field(init=False)
     history: tuple[Snapshot, ...] = ()
     trail: tuple[Sample, ...] = ()
@@ -106,6 +108,7 @@ class Vigil:
             traffic=case.settings.traffic,
             traffic_floor=case.settings.traffic_floor_percent / 100,
         )
+        self.allowed = Allowed(by_policy=case.settings.allow, by_person=request.allowances)
         alone = case.sources.prometheus is None and case.settings.allow_no_alert_source
         self.require = Tier.STATE if self.is_diagnosis or alone else case.settings.require
 
@@ -222,7 +225,8 @@ class Vigil:
                         observed=f"the check itself failed: {type(error).__name__}: {error}",
                     )
                 )
-        return self.case.standing.weigh(found, look, self.scope)
+        weighed = self.case.standing.weigh(found, look, self.scope)
+        return list(self.allowed.weigh(weighed, now=look.at))
 
     def may_come_back(self) -> bool:
         """Tell whether everything unknown is so only for the moment."""

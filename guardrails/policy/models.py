@@ -10,6 +10,7 @@ from pydantic import Field, StrictBool, field_validator
 
 from guardrails.core.evidence import Tier
 from guardrails.core.toolaction import Effect
+from guardrails.policy.allowing import AllowedLoss
 from guardrails.policy.custom import CustomCheck
 from guardrails.policy.durations import PositiveSeconds, Seconds
 from guardrails.policy.strict import Count, Percent, Strict
@@ -67,6 +68,9 @@ class GateSettings(Strict):
     custom_resources: tuple[str, ...] = ()
     """Custom resources that must be well too, as `plural.group/version`: every object of them in
     scope must be reconciled and ready by its own conditions. Each costs a list per namespace."""
+    allow: tuple[AllowedLoss, ...] = ()
+    """Losses that are wanted, such as a planned scale-down. Each use is named in the report; one
+    that is not used does nothing. None by default: a loss is what a faked recovery is made of."""
     allow_no_alert_source: StrictBool = False
     """Whether a run without Prometheus may end `resolved`, at tier `state` at most."""
     traffic: tuple[str, ...] = ()

@@ -137,6 +137,8 @@ def _phrase(detail: ErrorDetails, path: KeyPath, model: type[BaseModel], text: s
             return _choice(shown, detail, context)
         case "too_short" | "string_too_short":
             return "must not be empty"
+        case "string_pattern_mismatch" if not str(detail["input"]).strip():
+            return "must not be empty"
         case "string_pattern_mismatch":
             return f"{shown} is not written as it must be: {context['pattern']}"
         case "value_error":
@@ -168,6 +170,10 @@ _WANTED = {
     "datetime_parsing": "a time like 2026-01-31T09:00:00Z",
     "datetime_from_date_parsing": "a time like 2026-01-31T09:00:00Z",
     "datetime_object_invalid": "a time like 2026-01-31T09:00:00Z",
+    "date_type": "a day like 2026-01-31",
+    "date_parsing": "a day like 2026-01-31",
+    "date_from_datetime_parsing": "a day like 2026-01-31",
+    "date_from_datetime_inexact": "a day like 2026-01-31",
     "timezone_aware": "a time with a zone; add Z or an offset",
 }
 """What a field wants, by pydantic's name of the error."""

@@ -16,6 +16,7 @@ from guardrails.core.events import (
     ErrorRaised,
     Event,
     GateReported,
+    LossAllowed,
     ModelReplied,
     NodeRan,
     RunPaused,
@@ -63,6 +64,7 @@ def entry_of(record: Record) -> Entry:
 
 
 def _entry_of_fact(fact: AnyFact) -> Entry:
+    fields: dict[str, object]
     match fact:
         case RunStarted() | RunPaused() | RunResumed() | AgentHandedOff():
             return _entry_of_course(fact)
@@ -75,9 +77,13 @@ def _entry_of_fact(fact: AnyFact) -> Entry:
             return _entry_of_report(fact)
         case WatchReported():
             return _entry_of_watch(fact)
+        case LossAllowed(allowance=given):
+            place = f"{given.namespace}/{given.kind}/{given.name}".removeprefix("/")
+            fields = {"check": given.check, "object": place, "by": given.by}
+            return logging.WARNING, "loss.allowed", fields
         case ErrorRaised():
             level = logging.ERROR if fact.fatal else logging.WARNING
-            fields: dict[str, object] = {"error": fact.error, "where": fact.where}
+            fields = {"error": fact.error, "where": fact.where}
             if not fact.where.startswith("tool:"):  # a tool's error may quote its arguments
                 fields["message"] = _clip(fact.message)
             return level, "error.raised", fields

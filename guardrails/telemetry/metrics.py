@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector, DuplicateTimeseries
 
 from guardrails.core.decisions import Decision
 from guardrails.core.events import Event, GateReported, ToolReturned
-from guardrails.core.evidence import GateProgress, GateReport
+from guardrails.core.evidence import GateProgress, GateReport, GateVerdict
 from guardrails.core.findings import Finding
 from guardrails.core.hooks import Record, RunEnded
 from guardrails.core.ids import RunId
@@ -54,6 +54,12 @@ class _Families:
             "guarded_agent_gate_evaluations",
             "Ends that a gate judged, by its verdict.",
             ("gate", "result"),
+            registry=None,
+        )
+        self.allowed_losses = Counter(
+            "guarded_agent_allowed_losses",
+            "Losses in accepted ends that were set aside, by check and by who allowed them.",
+            ("check", "by"),
             registry=None,
         )
         self.gate_duration = Histogram(
@@ -97,6 +103,7 @@ class _Families:
                 self.verdicts,
                 self.runs,
                 self.gate_evaluations,
+                self.allowed_losses,
                 self.gate_duration,
                 self.hook_duration,
                 self.tool_calls,
@@ -186,6 +193,9 @@ class PrometheusHook:
 
     def _note_report(self, report: GateReport) -> None:
         self._child(self._metrics.gate_evaluations, report.gate, report.verdict.value).inc()
+        for fact in report.allowed if report.verdict is GateVerdict.PASS else ():
+            by = "policy" if fact.allowed_by.startswith("policy:") else "person"
+            self._child(self._metrics.allowed_losses, fact.check, by).inc()
         seconds = (report.ended_at - report.started_at).total_seconds()
         self._metrics.gate_duration.observe(max(0.0, seconds))
 

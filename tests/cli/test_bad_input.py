@@ -54,6 +54,13 @@ def _policy(tmp_path: Path, text: str) -> list[str]:
         (["verify"], "nothing says what to judge"),
         (["verify", "--replay", "none.json"], "none.json: cannot read it"),
         (["verify", "-n", "shop", "--wait", "soon"], "'soon' is not a duration"),
+        (["verify", "-n", "shop", "--allow", "probes-kept:a/b=c"], "--allow needs --allowed-by"),
+        (["verify", "-n", "shop", "--allowed-by", "me"], "give --allow, too"),
+        (["verify", "-n", "shop", "--allow", "x", "--allowed-by", "me"], "write check:kind/name"),
+        (
+            ["verify", "-n", "shop", "--allow", "pods-ready:a/b=c", "--allowed-by", "me"],
+            "pods-ready cannot be allowed away; these can: replicas-kept",
+        ),
         (["verify", "-n", "shop", "--claim", "done"], "'--claim': 'done' is not one of"),
         (["verify", "-n", "shop", "--prometheus", "prometheus:9090"], "is not a URL"),
         (["verify", "-n", "shop", "--prometheus", "http://host:port"], "is not a URL"),

@@ -362,3 +362,18 @@ def test_manifests_are_what_is_judged_against_where_nothing_was_recorded(
     assert "Service" in report["summary"]
     assert report["reference"]["source"] == "manifests"
     assert report["reference"]["detail"].startswith("manifests of 1 objects")
+
+
+def test_a_loss_that_a_person_allows_is_named(cli, shop, quick: list[str], tmp_path: Path) -> None:
+    """It passes with the one who allowed it; without, the same world fails."""
+    baseline = tmp_path / "healthy.json"
+    recorded = cli("baseline", "record", *shop.options, "-n", "shop", "--out", str(baseline))
+    assert recorded.code == 0, recorded.err
+    shop.cluster.patch("Deployment", "payment", {"spec": {"replicas": 1}}, "shop")
+    shop.cluster.settle()
+    options = ["--incident", _incident(tmp_path), "--baseline", baseline]
+    refused = _verify(cli, shop, quick, *options, "--wait", "0")
+    allowed = ["--allow", "replicas-kept:Deployment/payment=night mode", "--allowed-by", "the lead"]
+    passed = _verify(cli, shop, quick, *options, *allowed)
+    assert (refused.code, passed.code) == (FAIL, PASS)
+    assert "(approved by the lead: night mode)" in passed.out
