@@ -33,7 +33,10 @@ def with_container(**change: Any) -> Act:
 
 
 def cut_off(cluster: SimCluster) -> None:
-    """Let nobody reach the payment service, whose pods stay ready."""
+    """Let nobody in scope reach the payment service, in a way that only alerts can tell.
+
+    Whether the addresses are those of its clients cannot be seen in objects.
+    """
     cluster.apply(
         {
             "kind": "NetworkPolicy",
@@ -42,6 +45,7 @@ def cut_off(cluster: SimCluster) -> None:
             "spec": {
                 "podSelector": {"matchLabels": {"app": "payment"}},
                 "policyTypes": ["Ingress"],
+                "ingress": [{"from": [{"ipBlock": {"cidr": "192.0.2.0/24"}}]}],
             },
         }
     )
