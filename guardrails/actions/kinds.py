@@ -46,6 +46,8 @@ def kind_of(resource: str) -> str:
     found = _KINDS.get(word)
     if found is not None:
         return found
+    if word.endswith("chaos"):
+        return word  # Chaos Mesh's kinds are their own plurals.
     if word.endswith("ies"):
         return word[:-3] + "y"
     if word.endswith(("sses", "xes", "ches", "shes")):

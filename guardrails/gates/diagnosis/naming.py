@@ -10,6 +10,7 @@ from guardrails.actions.kinds import kind_of
 from guardrails.core.claims import ClaimKind, NamedEntity
 from guardrails.core.evidence import ObjectRef
 from guardrails.gates.checks import Scope
+from guardrails.gates.kubernetes.chaos import LISTS as CHAOS
 from guardrails.gates.kubernetes.objects import Pod
 from guardrails.gates.kubernetes.resources import RESOURCES
 from guardrails.gates.topology import Thing, Topology
@@ -35,11 +36,12 @@ LISTS = (
     "PersistentVolumeClaim",
     "Node",
     "ConfigMap",
+    *CHAOS,
 )
 """What incidents are about. Other kinds are used where another check has them read."""
 
-_WRITTEN = {kind.lower(): kind for kind in RESOURCES}
-_CLUSTER_WIDE = frozenset(k.lower() for k, row in RESOURCES.items() if not row.namespaced)
+_WRITTEN = {kind_of(kind): kind for kind in RESOURCES}
+_CLUSTER_WIDE = frozenset(kind_of(k) for k, row in RESOURCES.items() if not row.namespaced)
 
 
 def written(kind: str) -> str:

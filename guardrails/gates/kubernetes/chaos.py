@@ -70,13 +70,14 @@ def _all(look: Snapshot) -> Iterator[AnyChaos]:
 def struck_by(item: AnyChaos) -> frozenset[str]:
     """Return the namespaces that an experiment strikes."""
     found: set[str] = set()
-    for spec in _specs(item):
+    for spec in specs_of(item):
         for selector in (spec.selector, *((spec.target.selector,) if spec.target else ())):
             found |= _namespaces(selector, item.metadata.namespace)
     return frozenset(found)
 
 
-def _specs(item: AnyChaos) -> Iterator[ExperimentSpec]:
+def specs_of(item: AnyChaos) -> Iterator[ExperimentSpec]:
+    """Yield the experiments of an object: its own, or the one that a Schedule repeats."""
     if isinstance(item, Experiment):
         yield item.spec
         return
@@ -113,7 +114,7 @@ def _judge(witness: Witness, view: View, item: AnyChaos, hit: list[str]) -> Evid
     if rest:
         return witness.satisfied(refer(item), observed=rest, expected="no experiment runs")
     going = item.metadata.deletion_timestamp is not None
-    actions = ", ".join(s.action for s in _specs(item) if s.action)
+    actions = ", ".join(s.action for s in specs_of(item) if s.action)
     words = f"strikes {', '.join(hit)}" + (f" ({actions})" if actions else "")
     evidence = witness.violated(
         refer(item),

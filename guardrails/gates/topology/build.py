@@ -13,6 +13,7 @@ from guardrails.gates.snapshot import Snapshot
 from guardrails.gates.topology.calls import aliases, calls
 from guardrails.gates.topology.capacity import autoscaling, changed_namespaces, quotas
 from guardrails.gates.topology.config import claims, configuration, permissions
+from guardrails.gates.topology.experiments import experiments
 from guardrails.gates.topology.graph import Edge, Thing, Topology, topology
 from guardrails.gates.topology.ownership import headless, ownership
 from guardrails.gates.topology.placement import placement
@@ -38,6 +39,7 @@ FAMILIES: Sequence[Family] = (
     policies,
     autoscaling,
     quotas,
+    experiments,
 )
 """Every kind of dependency that is known."""
 

@@ -4,21 +4,13 @@ A fault in what is called troubles the caller, never the other way round; a call
 stops calling.
 """
 
-import re
 from collections.abc import Collection, Iterator
 
-from guardrails.gates.kubernetes.objects import Service, TemplateContainer
-from guardrails.gates.kubernetes.reduction import addresses
+from guardrails.gates.kubernetes.mentions import mentions_of
+from guardrails.gates.kubernetes.objects import Service
 from guardrails.gates.snapshot import Snapshot
 from guardrails.gates.topology.graph import Edge, Reach, Thing
 from guardrails.gates.topology.templates import makers, thing_of
-
-_HOST = re.compile(
-    r"(?:[a-z][a-z0-9+.-]*://)?(?P<host>[a-z][-a-z0-9]*(?:\.[-a-z0-9]+)*)(?::\d+)?/?"
-)
-_OWN = frozenset({"localhost", "true", "false", "yes", "no", "on", "off"})
-"""Values that are no other's host: the pod itself, and switches."""
-_DIGEST = "sha256:"
 
 
 def calls(look: Snapshot, namespace: str) -> Iterator[Edge]:
@@ -27,14 +19,14 @@ def calls(look: Snapshot, namespace: str) -> Iterator[Edge]:
     local = {s.metadata.name for s in look.objects(Service, namespace)}
     for maker in makers(look, namespace):
         caller = maker.thing
-        for container in maker.containers:
-            for source, host in _hosts(container):
-                called = service_of(host, namespace, places=places, local=local)
-                if called is None:
-                    continue
-                yield Edge(called, caller, f"{source} of {caller} names {_where(called, caller)}")
-                why = f"{caller} calls {_where(called, caller)} ({source})"
-                yield Edge(caller, called, why, Reach.STARVES)
+        for mention in mentions_of(maker.template):
+            called = service_of(mention.host, namespace, places=places, local=local)
+            if called is None:
+                continue
+            source = _in_words(mention.field)
+            yield Edge(called, caller, f"{source} of {caller} names {_where(called, caller)}")
+            why = f"{caller} calls {_where(called, caller)} ({source})"
+            yield Edge(caller, called, why, Reach.STARVES)
 
 
 def aliases(look: Snapshot, namespace: str) -> Iterator[Edge]:
@@ -70,7 +62,7 @@ def service_of(
     """
     labels = host.lower().rstrip(".").split(".")
     if len(labels) == 1:
-        return None if labels[0] in _OWN else Thing("Service", labels[0], namespace)
+        return Thing("Service", labels[0], namespace) if host else None
     if "svc" in labels[2:]:
         end = labels.index("svc", 2)
         return Thing("Service", labels[end - 2], labels[end - 1])
@@ -85,23 +77,9 @@ _POD_AND_SERVICE = 2
 """`db-0.db`, a pod of a StatefulSet, or `db.shop`, a Service of a namespace."""
 
 
-def _hosts(container: TemplateContainer) -> Iterator[tuple[str, str]]:
-    """Yield every host that a container's literals name, and where it stands."""
-    for variable in container.env or ():
-        for host in _in(variable.value):
-            yield f"env {variable.name}", host
-    for field, words in (("command", container.command), ("args", container.args)):
-        for word in words or ():
-            for address in addresses(word):
-                for host in _in(address):
-                    yield field, host
-
-
-def _in(value: str) -> Iterator[str]:
-    for part in value.split():
-        found = _HOST.fullmatch(part)
-        if found is not None and not part.startswith(_DIGEST):
-            yield found["host"]
+def _in_words(field: str) -> str:
+    """Write `containers[app].env[CART_URL]` as `env CART_URL`."""
+    return field.rpartition("].")[2].replace("[", " ").rstrip("]")
 
 
 def _namespaces(look: Snapshot) -> frozenset[str]:

@@ -92,7 +92,7 @@ def test_calls_in_every_literal(shop: Any, container: dict[str, Any]) -> None:
         ("db-0.db", Thing("Service", "db", "web")),
         ("db-0.db.shop.svc.cluster.local", Thing("Service", "db", "shop")),
         ("PAYMENT.shop.svc.", Thing("Service", "payment", "shop")),
-        ("localhost", None),
+        ("", None),
         ("api.example.com", None),
         ("example.com", None),
         ("svc.example.com", None),
@@ -101,6 +101,20 @@ def test_calls_in_every_literal(shop: Any, container: dict[str, Any]) -> None:
 def test_host_names_inside_a_pod(host: str, service: Thing | None) -> None:
     """As the cluster's DNS resolves them; others are not of this cluster."""
     assert service_of(host, "web", places=("web", "shop"), local=("db",)) == service
+
+
+def test_an_experiment_explains_what_it_strikes(shop: Any, world: Any) -> None:
+    """Chaos that runs in a namespace of its own is a cause like any other."""
+    objects = shop.objects()
+    objects["NetworkChaos"] = [
+        named(world, "delay", spec={"selector": {"namespaces": [NS]}, "action": "delay"}),
+        named(world, "other", spec={"selector": {"namespaces": ["elsewhere"]}}),
+        named(world, "one", spec={"selector": {"pods": {NS: ["payment-1-0"]}}}),
+    ]
+    assert leads(shop, objects, "NetworkChaos/delay", "Deployment/catalog")
+    assert not leads(shop, objects, "NetworkChaos/other", "Deployment/catalog")
+    assert leads(shop, objects, "NetworkChaos/one", "Deployment/checkout")
+    assert not leads(shop, objects, "NetworkChaos/one", "Deployment/catalog")
 
 
 def test_configuration_explains_what_uses_it(shop: Any) -> None:

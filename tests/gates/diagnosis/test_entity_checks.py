@@ -38,6 +38,8 @@ ALIASES = {
     "NS": "Namespace",
     "cm": "ConfigMap",
     "sa": "ServiceAccount",
+    "podchaos.chaos-mesh.org": "PodChaos",
+    "EndpointSlices": "EndpointSlice",
 }
 
 
