@@ -4,10 +4,11 @@ Only what was taken away can be allowed away. That alerts fire, that a rollout i
 are not ready is no matter of permission.
 """
 
+import re
 from datetime import date
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from guardrails.errors import PolicyError
 from guardrails.policy.strict import Strict
@@ -38,13 +39,26 @@ ALLOWABLE: tuple[str, ...] = get_args(LossCheck)
 
 Said = Annotated[str, Field(min_length=1, pattern=r"\S")]
 
+_DAY = (
+    r"2\d{3}-((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)"
+    r"|02-(0[1-9]|1\d|2[0-8]))|2(\d(0[48]|[2468][048]|[13579][26])|[048]00)-02-29"
+)
+"""A day of this millennium that there is. The schema for editors allows what loads, and no more."""
+
+
+def _as_written(value: object) -> object:
+    """Take a day only as text; pydantic would take a number for seconds since 1970."""
+    if isinstance(value, date) or (isinstance(value, str) and re.fullmatch(_DAY, value, re.ASCII)):
+        return value
+    raise ValueError(f"{value!r} is not a day like 2026-01-31")
+
+
 Day = Annotated[
     date,
+    BeforeValidator(_as_written),
     PlainSerializer(date.isoformat, return_type=str),
-    WithJsonSchema({"type": "string", "format": "date", "pattern": r"^\d{4}-\d{2}-\d{2}$"}),
+    WithJsonSchema({"type": "string", "pattern": f"^({_DAY})$"}),
 ]
-"""A day in the calendar, written `2026-01-31`. The pattern says to validators that do not know
-the format what every loader says."""
 
 
 class AllowedLoss(Strict):

@@ -367,7 +367,7 @@ def test_manifests_are_what_is_judged_against_where_nothing_was_recorded(
 def test_a_loss_that_a_person_allows_is_named(cli, shop, quick: list[str], tmp_path: Path) -> None:
     """It passes with the one who allowed it; without, the same world fails."""
     baseline = tmp_path / "healthy.json"
-    recorded = cli("baseline", "record", *shop.options, "-n", "shop", "--out", str(baseline))
+    recorded = cli("baseline", "record", "-n", "shop", "-o", baseline, *shop.options)
     assert recorded.code == 0, recorded.err
     shop.cluster.patch("Deployment", "payment", {"spec": {"replicas": 1}}, "shop")
     shop.cluster.settle()

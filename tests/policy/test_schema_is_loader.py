@@ -67,8 +67,6 @@ def documents(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
 def scalars(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
     """Build a value without parts."""
     match schema:
-        case {"type": "string", "format": "date"}:
-            return st.dates().map(lambda day: day.isoformat())
         case {"type": "string", "pattern": pattern}:
             return st.from_regex(pattern, fullmatch=True).filter(within_a_year)
         case {"type": "string"}:

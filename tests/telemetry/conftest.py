@@ -1,7 +1,9 @@
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
+from guardrails.core.allowances import Allowance
 from guardrails.core.claims import Claim, ClaimKind
 from guardrails.core.decisions import Decision, EnforcedAction, Next, Reason, Verdict
 from guardrails.core.events import (
@@ -12,6 +14,7 @@ from guardrails.core.events import (
     Event,
     ExitKind,
     GateReported,
+    LossAllowed,
     ModelReplied,
     NodeRan,
     PauseReason,
@@ -71,6 +74,18 @@ def report() -> GateReport:
     )
 
 
+def report_with_allowed_loss() -> GateReport:
+    lost = msgspec.structs.replace(
+        report().evidence[0],
+        check=CheckId("replicas-kept"),
+        counts=False,
+        allowed_by="approved by the lead: night mode",
+    )
+    return msgspec.structs.replace(
+        report(), verdict=GateVerdict.PASS, tier=Tier.FULL, evidence=(lost,)
+    )
+
+
 def facts() -> list[AnyFact]:
     """One fact of every kind; whatever a tool was given or returned holds the secret."""
     call = ToolCall(call_id=CallId("c1"), tool="kubectl", arguments=f'{{"x": "{SECRET}"}}')
@@ -98,7 +113,23 @@ def facts() -> list[AnyFact]:
         GateReported(report=report()),
         ErrorRaised(error="ToolError", message=SECRET, where="tool:kubectl", fatal=False),
         ErrorRaised(error="TimeoutError", message="no answer", where="model"),
+        LossAllowed(
+            allowance=Allowance(
+                check=CheckId("replicas-kept"),
+                kind="Deployment",
+                name="checkout",
+                reason=SECRET,
+                by="the lead",
+                at=AT,
+            )
+        ),
     ]
+
+
+@pytest.fixture
+def accepted() -> Event:
+    """An end that passed with a loss that somebody allowed."""
+    return Event(run=RUN, seq=20, at=AT, fact=GateReported(report=report_with_allowed_loss()))
 
 
 @pytest.fixture

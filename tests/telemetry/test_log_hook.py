@@ -45,6 +45,7 @@ def test_each_record_has_its_name_and_level(records: list[Record]) -> None:
         ("gate.reported", "warning"),
         ("error.raised", "warning"),
         ("error.raised", "error"),
+        ("loss.allowed", "warning"),
         ("decision", "debug"),
         ("decision", "warning"),
         ("decision", "warning"),

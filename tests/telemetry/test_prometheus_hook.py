@@ -90,6 +90,7 @@ def test_both_expositions_parse(registry: CollectorRegistry, records: list[Recor
         "guarded_agent_verdicts": "counter",
         "guarded_agent_runs": "counter",
         "guarded_agent_gate_evaluations": "counter",
+        "guarded_agent_allowed_losses": "counter",
         "guarded_agent_gate_duration_seconds": "histogram",
         "guarded_agent_hook_duration_seconds": "histogram",
         "guarded_agent_tool_calls": "counter",
@@ -99,6 +100,15 @@ def test_both_expositions_parse(registry: CollectorRegistry, records: list[Recor
     }
     assert all(family.documentation.endswith(".") for family in opened)
     assert {f.name for f in opened} <= {f.name.removesuffix("_info") for f in text}
+
+
+def test_allowed_losses_of_accepted_ends_are_counted(
+    registry: CollectorRegistry, accepted: Event
+) -> None:
+    """By check and by who allowed them, never by name."""
+    PrometheusHook(registry).on_record(RUN, accepted)
+    labels = {"check": "replicas-kept", "by": "person"}
+    assert value(registry, "allowed_losses_total", **labels) == 1
 
 
 def test_timings_are_our_own_work(registry: CollectorRegistry) -> None:
