@@ -34,13 +34,9 @@ def test_every_check_is_listed_with_what_it_reads(cli) -> None:
     assert ran.code == 0
     assert [line.split()[0] for line in ran.out.splitlines()] == [c.id for c in DEFAULT_CHECKS]
     (line,) = [x for x in ran.out.splitlines() if x.startswith("autoscaler-active ")]
-    assert line.split() == [
-        "autoscaler-active",
-        "on",
-        "state",
-        "guarded-agent",
-        "HorizontalPodAutoscaler",
-    ]
+    told = line.replace(",", "").split()
+    assert told[:4] == ["autoscaler-active", "on", "state", "guarded-agent"]
+    assert "HorizontalPodAutoscaler" in told[4:]
 
 
 @pytest.mark.usefixtures("acme")

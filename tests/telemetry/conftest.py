@@ -26,6 +26,8 @@ from guardrails.core.events import (
     ToolReturned,
     ToolStatus,
     Usage,
+    WatchEnd,
+    WatchReported,
 )
 from guardrails.core.evidence import (
     Evidence,
@@ -111,6 +113,7 @@ def facts() -> list[AnyFact]:
             detail=SECRET,
         ),
         GateReported(report=report()),
+        WatchReported(end=WatchEnd.REGRESSED, report=report(), seconds=3.0),
         ErrorRaised(error="ToolError", message=SECRET, where="tool:kubectl", fatal=False),
         ErrorRaised(error="TimeoutError", message="no answer", where="model"),
         LossAllowed(

@@ -43,6 +43,7 @@ def test_each_record_has_its_name_and_level(records: list[Record]) -> None:
         ("run.resumed", "info"),
         ("end.requested", "info"),
         ("gate.reported", "warning"),
+        ("watch.reported", "error"),
         ("error.raised", "warning"),
         ("error.raised", "error"),
         ("loss.allowed", "warning"),

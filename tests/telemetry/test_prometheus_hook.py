@@ -103,7 +103,7 @@ def test_both_expositions_parse(registry: CollectorRegistry, records: list[Recor
 
 
 def test_allowed_losses_of_accepted_ends_are_counted(
-    registry: CollectorRegistry, accepted: Event
+    registry: CollectorRegistry, accepted: Record
 ) -> None:
     """By check and by who allowed them, never by name."""
     PrometheusHook(registry).on_record(RUN, accepted)

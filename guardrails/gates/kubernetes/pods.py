@@ -87,7 +87,8 @@ def judge_readiness(view: View) -> list[Evidence]:
     return found
 
 
-PODS_READY = Check(id=READY_ID, judge=judge_readiness, lists=LISTS)
+# Jobs tell only which pods to leave to `jobs-succeed`, which says when they cannot be read.
+PODS_READY = Check(id=READY_ID, judge=judge_readiness, lists=(*LISTS, "Job"))
 
 
 def is_for_job(look: Snapshot, owner: Owner, namespace: str) -> bool:

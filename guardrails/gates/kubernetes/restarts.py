@@ -38,7 +38,7 @@ def judge_restarts(view: View) -> list[Evidence]:
     return found
 
 
-RESTARTS_QUIET = Check(id=ID, judge=judge_restarts, lists=LISTS)
+RESTARTS_QUIET = Check(id=ID, judge=judge_restarts, lists=(*LISTS, "Job"))
 
 
 def _first_counts(history: Sequence[Snapshot], namespace: str) -> Counts:
