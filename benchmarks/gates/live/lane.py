@@ -69,9 +69,12 @@ HEAL_SECONDS = 60.0
 RELAPSE_AFTER_SECONDS = 0.5
 """From all being well to the relapse: well inside every window."""
 
-RELAPSE_SHOWS_SECONDS = 4.0
-"""From a relapse to its first trace in objects and alerts: requests have to fail, be scraped and be
-evaluated. One that comes later before the window's end than this was not inside the window."""
+RELAPSE_SHOWS_SECONDS = 1.5
+"""From a relapse to its first trace in objects: a controller has to act, and a poll to come."""
+
+RELAPSE_ALERTS_SECONDS = 5.0
+"""The same where alerts tell of it: requests have to fail, be scraped and be evaluated. A relapse
+that comes later before the window's end than this was not inside the window."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,7 +307,8 @@ class _Played:
             await polled
             for task in background:
                 task.cancel()
-        if case.then and more.waited_out and self._relapse_age() < RELAPSE_SHOWS_SECONDS:
+        shows = RELAPSE_ALERTS_SECONDS if case.fault.alerts else RELAPSE_SHOWS_SECONDS
+        if case.then and more.waited_out and self._relapse_age() < shows:
             raise NotSetUpError("the fault came back too late: the window was over")
         if said.accepted != (case.expect is Expect.ACCEPT):
             await self._hold_scrapes_to_account(said.seconds)
