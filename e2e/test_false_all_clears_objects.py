@@ -253,38 +253,29 @@ def _restarted(pods: list[dict[str, Any]]) -> bool:
     return are_ready(pods) and len(counts) == 2 and min(counts) > 0
 
 
-GUARDS = """
+BUDGET = """
 apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata: {name: payment-budget, namespace: shop}
 spec:
   minAvailable: 1
   selector: {matchLabels: {app: payment}}
----
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata: {name: payment-scaler, namespace: shop}
-spec:
-  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: payment}
-  minReplicas: 2
-  maxReplicas: 5
-  metrics:
-  - type: Resource
-    resource: {name: cpu, target: {type: Utilization, averageUtilization: 80}}
 """
 
 
-def test_18_guards_are_deleted(watch: Watch) -> None:
-    """Nothing is unhealthy about a budget or an autoscaler that is gone."""
-    watch.app.kubectl("apply", "-f", "-", stdin=GUARDS)
+def test_18_a_guard_is_deleted(watch: Watch) -> None:
+    """Nothing is unhealthy about a budget that is gone.
+
+    An autoscaler is not healthy here to begin with: the suite has no metrics API. That its loss is
+    seen is shown by `tests/gates/losses`.
+    """
+    watch.app.kubectl("apply", "-f", "-", stdin=BUDGET)
+    synced = "--for=jsonpath={.status.expectedPods}=2"
+    watch.app.kubectl("wait", "pdb/payment-budget", "-n", NAMESPACE, synced, "--timeout=20s")
     watch.record()
     run = watch.open()
-    watch.app.kubectl("delete", "-f", "-", stdin=GUARDS)
-    is_refused_over(
-        watch.claim(run),
-        "PodDisruptionBudget payment-budget",
-        "HorizontalPodAutoscaler payment-scaler",
-    )
+    watch.app.kubectl("delete", "-f", "-", stdin=BUDGET)
+    is_refused_over(watch.claim(run), "PodDisruptionBudget payment-budget")
 
 
 def test_18_what_fails_is_taken_away(watch: Watch) -> None:

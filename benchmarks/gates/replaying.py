@@ -116,7 +116,10 @@ class RecordedCluster:
         """Return a recorded list, decoded as a live one is."""
         resource = RESOURCES.get(key.kind)
         if resource is None or resource.plural not in EVERYTHING:
-            return _unread(key, ReadStatus.ERROR, "this kind is not in the recording")
+            # As where nobody grants it: what may be refused is named, and what may not is unknown.
+            may = resource is not None and resource.refusable
+            status = ReadStatus.FORBIDDEN if may else ReadStatus.ERROR
+            return _unread(key, status, "this kind is not in the recording")
         home = self.film.recording.namespace
         digest = self.film.frame.lists.get(resource.plural)
         if digest is None:

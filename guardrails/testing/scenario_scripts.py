@@ -110,6 +110,8 @@ def _false_victory() -> Sequence[Turn]:
 
 def _too_early() -> Sequence[Turn]:
     containers = [{"name": "checkout", "image": f"registry.example/{NAMESPACE}/checkout:1.4"}]
+    template = {"spec": {"containers": containers}}
+    mended = {"strategy": {"type": "RollingUpdate"}, "template": template}
     return [
         turn("I start with what is firing.", calls=[call("prometheus_alerts")]),
         turn(
@@ -120,13 +122,14 @@ def _too_early() -> Sequence[Turn]:
             ],
         ),
         turn(
-            "Its image tag `missing` cannot be pulled. I go back to 1.4.",
+            "Its image tag `missing` cannot be pulled, and its strategy took the old pods down "
+            "first. I go back to 1.4 and to rolling updates.",
             calls=[
                 call(
                     "kubectl_patch",
                     resource="deployments",
                     name="checkout",
-                    patch={"spec": {"template": {"spec": {"containers": containers}}}},
+                    patch={"spec": mended},
                 )
             ],
         ),
