@@ -4,35 +4,8 @@ Kubernetes writes `"True"` where YAML makes a boolean of it, and quantities such
 people write numbers; a comparison that took these for different would turn away what is right.
 """
 
-import re
-from collections.abc import Mapping
-from types import MappingProxyType
-
+from guardrails.gates.kubernetes.quantities import amount
 from guardrails.policy.custom import ObjectCondition
-
-_SUFFIXES: Mapping[str, float] = MappingProxyType(
-    {
-        "n": 1e-9,
-        "u": 1e-6,
-        "m": 1e-3,
-        "": 1.0,
-        "k": 1e3,
-        "M": 1e6,
-        "G": 1e9,
-        "T": 1e12,
-        "P": 1e15,
-        "E": 1e18,
-        "Ki": 2.0**10,
-        "Mi": 2.0**20,
-        "Gi": 2.0**30,
-        "Ti": 2.0**40,
-        "Pi": 2.0**50,
-        "Ei": 2.0**60,
-    }
-)
-"""Of quantities, as the Kubernetes API defines them."""
-
-_QUANTITY = re.compile(r"([+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)([numkMGTPE]?|[KMGTPE]i)")
 
 
 def holds(condition: ObjectCondition, value: object) -> bool | None:
@@ -75,8 +48,7 @@ def number_of(value: object) -> float | None:
         return None
     if isinstance(value, (int, float)):
         return float(value)
-    found = _QUANTITY.fullmatch(value) if isinstance(value, str) else None
-    return float(found[1]) * _SUFFIXES[found[2]] if found else None
+    return amount(value) if isinstance(value, str) else None
 
 
 def shown(value: object) -> str:
