@@ -51,6 +51,8 @@ class World:
             # They tell only which pods are left to another check, which says so itself.
             "pods-ready": frozenset({"Job"}),
             "restarts-quiet": frozenset({"Job"}),
+            # They tell only how long a refusal lasts; `pods-admitted` says when they are unread.
+            "rollout-complete": frozenset({"ReplicaSet", "ResourceQuota", "LimitRange"}),
         }
     )
     """Lists that a check may find unread without a word, by its id."""

@@ -6,6 +6,7 @@ nothing, and a target port, by number or by name, that no container has.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from guardrails.core.evidence import Evidence, SourceRef
 from guardrails.core.ids import CheckId
@@ -216,8 +217,17 @@ class _Judging:
                     field=f"spec.ports[{port.name or port.port}].targetPort",
                     observed=problem,
                     expected="a port of the pods' containers",
+                    settles_by=self._replaced_by(pods),
+                    settling=f"the pods behind Service {self.service.metadata.name} to be replaced",
                 )
         return None
+
+    def _replaced_by(self, pods: Sequence[Pod]) -> datetime | None:
+        """Return until when a rollout may still bring the pods that have the port."""
+        written = self.view.scope.last_write_at
+        if written is None or not any(self.net.land.is_outdated(pod) for pod in pods):
+            return None
+        return written + timedelta(seconds=pod_rules.START_SECONDS)
 
     def _port(self, port: ServicePort, pods: Sequence[Pod]) -> str | None:
         target = target_of(port)

@@ -56,6 +56,14 @@ CANNOT_START = frozenset(
 """Waiting reasons of the kubelet that do not go away by waiting. ContainerCreating and
 PodInitializing do."""
 
+RETRIED = "CreateContainerConfigError"
+"""What the kubelet tries again by itself, without a back-off: a ConfigMap, Secret or key that was
+missing may be there by now."""
+
+RETRY_SECONDS = 90.0
+"""What such a pod gets after a write. The kubelet syncs a pod every 60 s, up to half as much later
+by its jitter."""
+
 START_SECONDS = 120.0
 """What a pod gets to become ready: an image pull and a slow start take about a minute."""
 
@@ -211,11 +219,23 @@ def _trouble_of(pod: Pod, land: Territory, scope: Scope) -> Trouble | None:
     if stuck is not None:
         field, why = stuck
         # A pod of the old revision goes away by the rollout, whose own deadline is judged.
-        by = _start_by(pod, scope) if land.is_outdated(pod) else None
+        by = _replaced_by(pod, scope) if land.is_outdated(pod) else _retried_by(why, scope)
         return Trouble(pod=pod, field=field, observed=why, settles_by=by)
     if is_ready(pod):
         return None
     return _not_ready(pod, scope)
+
+
+def _replaced_by(pod: Pod, scope: Scope) -> datetime | None:
+    """Return until when a new pod may take to start: the old one goes after that."""
+    written = scope.last_write_at
+    return latest(_start_by(pod, scope), written and written + timedelta(seconds=START_SECONDS))
+
+
+def _retried_by(why: str, scope: Scope) -> datetime | None:
+    if RETRIED not in why or scope.last_write_at is None:
+        return None
+    return scope.last_write_at + timedelta(seconds=RETRY_SECONDS)
 
 
 def _was_released(pod: Pod) -> bool:

@@ -160,9 +160,14 @@ def _judge_namespace(witness: Witness, view: View, namespace: str) -> Iterator[E
         healthy = replace(healthy, scaled={**start.scaled, **healthy.scaled})
     present = [w for w in territory(look, namespace).workloads if not is_deleted(w)]
     names = {(kind_of(w).lower(), w.metadata.name) for w in present}
+    # What came after a whole reference may be the trouble itself: a rogue client, a chaos tool.
+    # Nobody asks for it back, or for as much of it, but an incident that names it.
+    old = {(kind_of(w), w.metadata.name) for w in healthy.land.workloads} if healthy else None
+    whole = old if not partial else None
     for workload in present:
         if not isinstance(workload, DaemonSet):
-            yield _judge_size(witness, workload, healthy, start)
+            size = _judge_size(witness, workload, healthy, start)
+            yield aside(size) if _came_later(whole, workload, scope, namespace) else size
     known: dict[tuple[str, str], Past | None] = {}
     # Whether a workload was replaced is told by all that was there before: a partial reference
     # does not know that, the start does.
@@ -178,10 +183,15 @@ def _judge_namespace(witness: Witness, view: View, namespace: str) -> Iterator[E
             yield _gone(witness, kind, name, namespace, "the incident names it")
             continue
         missing = _missing(witness, look, past, kind, name)
-        # What came after the reference may be the trouble itself: a rogue client, a chaos tool.
-        whole = healthy is not None and not partial
-        extra = past is start and whole and not scope.names(kind, name, namespace)
+        extra = past is start and whole is not None and not scope.names(kind, name, namespace)
         yield aside(missing) if extra else missing
+
+
+def _came_later(
+    whole: set[tuple[str, str]] | None, item: Workload, scope: Scope, namespace: str
+) -> bool:
+    key = (kind_of(item), item.metadata.name)
+    return whole is not None and key not in whole and not scope.names(*key, namespace)
 
 
 def _missing(witness: Witness, look: Snapshot, past: Past, kind: str, name: str) -> Evidence:

@@ -57,7 +57,12 @@ def judge_rollouts(view: View) -> list[Evidence]:
     return found
 
 
-ROLLOUT_COMPLETE = Check(id=ID, judge=judge_rollouts, lists=WORKLOAD_LISTS)
+# What refuses pods tells only until when to wait; `pods-admitted` says when it cannot be read.
+ROLLOUT_COMPLETE = Check(
+    id=ID,
+    judge=judge_rollouts,
+    lists=(*WORKLOAD_LISTS, "ReplicaSet", "ResourceQuota", "LimitRange"),
+)
 
 
 def _judge(witness: Witness, workload: Workload, view: View) -> Evidence:

@@ -6,7 +6,7 @@ Built once per look and namespace, from lists that the look already holds.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from guardrails.gates.checks import Scope
 from guardrails.gates.kubernetes.objects import (
@@ -65,19 +65,41 @@ class Territory:
         return self.by_name.get((kind, name))
 
     def is_outdated(self, pod: Pod) -> bool:
-        """Tell whether a pod is of an older revision that its Deployment is replacing.
+        """Tell whether a pod is of an older revision that its workload is replacing.
 
-        True for every pod of a Deployment whose newest spec the controller has not seen yet.
+        True for every pod of a workload whose newest spec the controller has not seen yet. What is
+        replaced only when somebody deletes it (`OnDelete`) is not being replaced.
         """
         owner = _owner(pod, self.replicasets)
-        deployment = self.workload(owner.kind, owner.name)
-        if not isinstance(deployment, Deployment):
+        workload = self.workload(owner.kind, owner.name)
+        if workload is None:
             return False
-        if is_unobserved(deployment):
+        strategy = workload.spec.update_strategy
+        if strategy is not None and strategy.type == "OnDelete":
+            return False
+        if is_unobserved(workload):
             return True
-        parent = controller_of(pod.metadata)
-        held = self.replicasets.get(parent.name) if parent else None
-        return held is not None and revision_of(held.metadata) != revision_of(deployment.metadata)
+        match workload:
+            case Deployment():
+                parent = controller_of(pod.metadata)
+                held = self.replicasets.get(parent.name) if parent else None
+                newest = revision_of(workload.metadata)
+                return held is not None and revision_of(held.metadata) != newest
+            case StatefulSet():
+                newest = workload.status.update_revision
+                return bool(newest) and hash_of(pod) not in ("", newest)
+            case DaemonSet():
+                return self._is_older(pod, owner, workload)
+
+    def _is_older(self, pod: Pod, owner: Owner, workload: DaemonSet) -> bool:
+        """Tell it of a DaemonSet, whose status counts its revisions and does not name them."""
+        status = workload.status
+        if status.updated_number_scheduled >= status.desired_number_scheduled:
+            return False
+        if not status.updated_number_scheduled:
+            return True
+        newest = max(self.by_owner[owner], key=lambda p: p.metadata.creation_timestamp or _NEVER)
+        return hash_of(pod) != hash_of(newest)
 
     def is_abandoned(self, pod: Pod) -> bool:
         """Tell whether what made a pod is gone or going, so that the pod goes next.
@@ -136,6 +158,14 @@ def _owner(pod: Pod, replicasets: Mapping[str, ReplicaSet]) -> Owner:
         if above is not None:
             return Owner(kind=above.kind, name=above.name)
     return Owner(kind=parent.kind, name=parent.name)
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def hash_of(pod: Pod) -> str:
+    """Return the revision that a StatefulSet's or DaemonSet's pod was made of."""
+    return (pod.metadata.labels or {}).get("controller-revision-hash", "")
 
 
 def controller_of(metadata: Metadata) -> OwnerReference | None:
