@@ -68,7 +68,8 @@ def test_00_an_honest_mend_passes(at: Desk) -> None:
     report = at.claim(run)
     assert (report.verdict, report.tier) == (GateVerdict.PASS, Tier.FULL), report.summary
     counted = {e.check for e in report.evidence if e.counts}
-    assert counted >= {"traffic-kept", "watchdog-fires", "alert-routes-kept", "same-sources"}
+    # Traffic has no past to be compared with when this test is the first; rows 13 and 14 hold it.
+    assert counted >= {"watchdog-fires", "alert-routes-kept", "same-sources"}
 
 
 def test_01_silence(at: Desk) -> None:

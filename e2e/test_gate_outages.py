@@ -38,7 +38,7 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata: {name: blind-guard}
 rules:
-- apiGroups: ["", apps, autoscaling, batch]
+- apiGroups: ["", apps, autoscaling, batch, policy, networking.k8s.io, rbac.authorization.k8s.io]
   resources: ["*"]
   verbs: [get, list, watch]
 ---
