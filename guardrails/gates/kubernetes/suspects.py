@@ -176,18 +176,23 @@ def _judge_effect(
         old = [p for p in filter(pod_rules.stands, pods) if _since(p, start.at)]
         for need in dict.fromkeys(config_of(workload.spec.template)):
             was, is_ = _value(began, need), _value(now, need)
-            if not old or was is None or is_ is None or was == is_:
+            good = _value(healthy, need) if healthy is not None else None
+            stale = old
+            if past is not None and good is not None and good == is_:
+                # Who runs since before the reference never read what it was changed to.
+                stale = [p for p in old if not _since(p, past.at)]
+            if not stale or was is None or is_ is None or was == is_:
                 continue
             evidence = witness.violated(
                 refer(workload),
                 field=f"spec.template.spec.{need.field}",
-                observed=f"pod {old[0].metadata.name} holds what {need} was before it changed",
+                observed=f"pod {stale[0].metadata.name} holds what {need} was before it changed",
                 expected="pods started after the change",
                 settles_by=reaction_to_write(view.scope),
                 settling=f"the pods of {kind_of(workload)} {workload.metadata.name} to be replaced",
             )
             # What was good in the reference, and stays in the pods, does no harm.
-            harmless = healthy is None or _value(healthy, need) == was
+            harmless = healthy is None or good == was
             yield aside(evidence) if harmless else evidence
 
 

@@ -10,8 +10,9 @@ from dataclasses import replace
 from guardrails.core.evidence import Evidence, ObjectRef, SourceRef
 from guardrails.gates.checks import Reference, View, Witness, aside, refer
 from guardrails.gates.kubernetes.objects import ConfigMap, CronJob, Ingress, PodTemplate
-from guardrails.gates.losses.comparing import TEMPLATE_LISTS, Ground, Loss, loss_check
-from guardrails.gates.losses.containers import running, steps
+from guardrails.gates.kubernetes.objects.templates import EnvVar
+from guardrails.gates.losses.comparing import TEMPLATE_LISTS, Ground, Loss, Pair, loss_check
+from guardrails.gates.losses.containers import match_all, running, steps
 from guardrails.gates.losses.routes import Route, encrypted, is_served, routes_of
 from guardrails.gates.snapshot import ListKey
 
@@ -124,12 +125,30 @@ def _contents(item: ConfigMap) -> dict[str, str]:
 
 
 def _is_superseded(ground: Ground, name: str) -> bool:
-    """Tell whether everything that used a ConfigMap uses another now, as generated names do."""
+    """Tell whether everything that used a ConfigMap does without: by another, or by literals."""
     users = [p for p in ground.pairs() if name in config_maps_of(p.before)]
     return bool(users) and all(
-        name not in config_maps_of(p.after) and config_maps_of(p.after) - config_maps_of(p.before)
+        name not in config_maps_of(p.after)
+        and (config_maps_of(p.after) - config_maps_of(p.before) or _has_variables_of(name, p))
         for p in users
     )
+
+
+def _has_variables_of(name: str, pair: Pair) -> bool:
+    """Tell whether single variables were all that came from a ConfigMap, and all are still set."""
+    whole = {v.config_map.name for v in pair.before.spec.volumes or () if v.config_map is not None}
+    for container in (*running(pair.before), *steps(pair.before)):
+        whole |= {f.config_map_ref.name for f in container.env_from or () if f.config_map_ref}
+    return name not in whole and all(
+        {v.name for v in match.old.env or () if _comes_from(name, v)}
+        <= {v.name for v in match.new.env or () if v.value or v.value_from is not None}
+        for match in match_all(pair.before, pair.after)
+    )
+
+
+def _comes_from(name: str, variable: EnvVar) -> bool:
+    key = variable.value_from.config_map_key_ref if variable.value_from is not None else None
+    return key is not None and key.name == name
 
 
 def config_maps_of(template: PodTemplate) -> frozenset[str]:

@@ -245,6 +245,42 @@ def test_the_least_that_a_budget_forbids_may_be_given_up(comparing: Any) -> None
     assert comparing.losses(none, before=strict) == ["disruption-budget-kept spec"]
 
 
+@pytest.mark.parametrize(
+    ("variable", "lost"),
+    [
+        ({"name": "PORT", "value": "8080"}, []),
+        ({"name": "PORT", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}, []),
+        ({"name": "PORT"}, ["objects-kept"]),
+        ({"name": "OTHER", "value": "8080"}, ["objects-kept"]),
+    ],
+)
+def test_a_config_map_whose_values_are_literals_now_is_not_missed(
+    comparing: Any, variable: Any, lost: list[str]
+) -> None:
+    """Each variable that came from it must still be set; what was mounted must still be there."""
+
+    def by_key(objects: Any) -> None:
+        objects["ConfigMap"].append(comparing.named("ports", data={"web": "8080"}))
+        source = {"configMapKeyRef": {"name": "ports", "key": "web"}}
+        env_of(objects).append({"name": "PORT", "valueFrom": source})
+
+    def literal(objects: Any) -> None:
+        by_key(objects)
+        objects["ConfigMap"].pop()
+        env_of(objects)[-1] = variable
+
+    def env_of(objects: Any) -> list[Any]:
+        return objects["Deployment"][0]["spec"]["template"]["spec"]["containers"][0]["env"]
+
+    def mounted(objects: Any) -> None:
+        by_key(objects)
+        template = objects["Deployment"][0]["spec"]["template"]["spec"]
+        template["volumes"].append({"name": "ports", "configMap": {"name": "ports"}})
+
+    assert comparing.losses(literal, before=by_key) == lost
+    assert comparing.losses(literal, before=mounted) == ["objects-kept"]
+
+
 def test_claims_that_come_and_go_are_no_loss(comparing: Any) -> None:
     """One that was never bound holds nothing, and an ephemeral one goes with its pod."""
 

@@ -114,6 +114,15 @@ def test_a_variable_does_not_follow_its_config_map(net: Any, how: str) -> None:
     assert net.wrong(CONFIGURATION_IN_EFFECT, start, **given) == []
 
 
+def test_pods_that_never_read_the_fault_need_no_restart(net: Any) -> None:
+    """They run since before the reference, and the value is again what it was then."""
+    before, start = flagged(net, how="key"), flagged(net, "on", how="key")
+    given = {"before": before, "start": start}
+    assert net.wrong(CONFIGURATION_IN_EFFECT, started(net, before, -7200), **given) == []
+    other = started(net, flagged(net, "new", how="key"), -7200)
+    assert len(net.wrong(CONFIGURATION_IN_EFFECT, other, **given)) == 1
+
+
 def test_a_restart_after_the_write_is_waited_for(net: Any, world: Any) -> None:
     """Controllers react within seconds."""
     write = {"last_write_at": world.AT - timedelta(seconds=5)}
