@@ -28,7 +28,7 @@ NAMESPACED: Mapping[str, str] = {
     **dict.fromkeys(
         (
             *("pods", "services", "events", "persistentvolumeclaims", "resourcequotas"),
-            *("limitranges", "configmaps", "replicationcontrollers"),
+            *("limitranges", "configmaps", "replicationcontrollers", "serviceaccounts"),
         ),
         "/api/v1",
     ),
@@ -40,6 +40,7 @@ NAMESPACED: Mapping[str, str] = {
     "horizontalpodautoscalers": "/apis/autoscaling/v2",
     "poddisruptionbudgets": "/apis/policy/v1",
     **dict.fromkeys(("networkpolicies", "ingresses"), "/apis/networking.k8s.io/v1"),
+    **dict.fromkeys(("roles", "rolebindings"), "/apis/rbac.authorization.k8s.io/v1"),
     "endpointslices": "/apis/discovery.k8s.io/v1",
     **dict.fromkeys(("authorizationpolicies", "peerauthentications"), "/apis/security.istio.io/v1"),
     "networkchaos": "/apis/chaos-mesh.org/v1alpha1",
@@ -49,6 +50,7 @@ NAMESPACED: Mapping[str, str] = {
 CLUSTER: Mapping[str, str] = {
     **dict.fromkeys(("nodes", "namespaces", "persistentvolumes"), "/api/v1"),
     "customresourcedefinitions": "/apis/apiextensions.k8s.io/v1",
+    "ingressclasses": "/apis/networking.k8s.io/v1",
     "priorityclasses": "/apis/scheduling.k8s.io/v1",
     "storageclasses": "/apis/storage.k8s.io/v1",
     **dict.fromkeys(
