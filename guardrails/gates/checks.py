@@ -98,6 +98,10 @@ class Scope:
         """Tell whether the incident names this workload itself."""
         return any(_is(w, kind, name, namespace) for w in self.incident.workloads)
 
+    def is_about(self, kind: str, name: str, namespace: str) -> bool:
+        """Tell whether the incident names this workload, or names none at all."""
+        return not self.incident.workloads or self.names(kind, name, namespace)
+
 
 def _is(workload: Workload, kind: str, name: str, namespace: str) -> bool:
     same_place = workload.namespace in ("", namespace)

@@ -22,6 +22,7 @@ from guardrails.gates.kubernetes.pods import SCHEDULE_SECONDS, stands
 from guardrails.gates.kubernetes.topology import (
     condition,
     is_deleted,
+    kind_of,
     latest,
     reaction_to_write,
     territory,
@@ -48,6 +49,15 @@ class Ground:
     """Nodes that the pods are on, or were on in the reference."""
     waiting: tuple[Pod, ...]
     """Pods that no node takes."""
+    start: Mapping[str, Node] | None
+    """Every node at the start of the run; None when nothing tells."""
+    meant: bool
+    """Whether the incident is about one of the workloads, or names none."""
+
+    def may_stay_closed(self, name: str) -> bool:
+        """Tell whether a node was closed when the run began, to pods that it is not about."""
+        node = self.start.get(name) if self.start is not None else None
+        return not self.meant and node is not None and bool(self.closing(node))
 
     def open(self, nodes: Mapping[str, Node]) -> frozenset[str]:
         """Return the nodes that take the pods."""
@@ -90,8 +100,9 @@ def _judge(witness: Witness, view: View, ground: Ground) -> Iterator[tuple[Objec
             news = name in was_open or (name not in before and bool(ground.waiting))
         if news:
             lost = was_open is not None and name in was_open and name in ground.used and short
+            counts = ground.waiting or (lost and not ground.may_stay_closed(name))
             evidence = _closed(witness, view, ground, node)
-            yield refer(node), evidence if lost or ground.waiting else aside(evidence)
+            yield refer(node), evidence if counts else aside(evidence)
     if is_open:
         namespace = ObjectRef(kind="Namespace", name=ground.namespace)
         yield (
@@ -124,13 +135,17 @@ def _closed(witness: Witness, view: View, ground: Ground, node: Node) -> Evidenc
 def _grounds(view: View, namespace: str) -> Iterator[Ground]:
     templates: dict[bytes, PodTemplate] = {}
     like: defaultdict[bytes, set[str]] = defaultdict(set)
+    meant: set[bytes] = set()
     for workload in territory(view.look, namespace).workloads:
         if not is_deleted(workload) and not isinstance(workload, DaemonSet):
             key = _placement(workload.spec.template)
             templates[key] = workload.spec.template
             like[key].add(workload.metadata.name)
+            if view.scope.is_about(kind_of(workload), workload.metadata.name, namespace):
+                meant.add(key)
     past = view.reference.snapshot
     knows = view.reference.knows(Node.__name__, "")
+    start = view.reference.start
     for key, names in like.items():
         pods = _pods(view.look, namespace, names)
         old = _pods(past, namespace, names) if past is not None else []
@@ -141,6 +156,8 @@ def _grounds(view: View, namespace: str) -> Iterator[Ground]:
             before=_nodes(past) if past is not None and knows else None,
             used=frozenset(p.spec.node_name for p in (*pods, *old)),
             waiting=tuple(filter(_waits, pods)),
+            start=_nodes(start) if start is not None else None,
+            meant=key in meant,
         )
 
 

@@ -88,19 +88,13 @@ def judge_suspects(view: View) -> list[Evidence]:
                 f"{', '.join(changed)}",
                 expected="as in the reference, or something else that was mended",
             )
-            counts = decides and _is_meant(view, workload) and _is_idle(view, start, namespace)
+            about = view.scope.is_about(kind_of(workload), workload.metadata.name, namespace)
+            counts = decides and about and _is_idle(view, start, namespace)
             found.append(evidence if counts else aside(evidence))
     return found
 
 
 SUSPECT_CHANGE = Check(id=SUSPECT_ID, judge=judge_suspects, lists=LISTS)
-
-
-def _is_meant(view: View, workload: Workload) -> bool:
-    """Tell whether the incident is about a workload: it names it, or names none."""
-    name, namespace = workload.metadata.name, workload.metadata.namespace
-    named = view.scope.names(kind_of(workload), name, namespace)
-    return named or not view.scope.incident.workloads
 
 
 def _changed(
