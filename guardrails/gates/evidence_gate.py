@@ -39,6 +39,9 @@ from guardrails.policy.models import GateSettings
 RETRY_SECONDS = 1.0
 """Between two looks while a source does not answer; nothing is judged meanwhile."""
 
+LEAST_PAUSE_SECONDS = 0.05
+"""Between two looks, also when a window has just ended or is about to."""
+
 
 class EvidenceGate:
     """Judges ends by Kubernetes, Prometheus and Alertmanager. Shared by all runs.
@@ -186,9 +189,13 @@ class EvidenceRun:
                     pause = min(RETRY_SECONDS, settings.poll_every)
                 case GateVerdict.PENDING:
                     silent_since = None
-                    if vigil.cannot_pass_within(deadline - now):
+                    missing = vigil.missing_seconds()
+                    if missing is not None and missing > deadline - now:
                         return vigil.report(limit_seconds=most)
+                    # The look that ends the window comes when it ends.
                     pause = settings.poll_every
+                    if missing is not None:
+                        pause = min(pause, max(missing, LEAST_PAUSE_SECONDS))
             if not request.wait or now >= deadline:
                 return vigil.report()
             await clock.sleep(max(0.0, min(pause, deadline - now)))

@@ -235,13 +235,13 @@ class Vigil:
         complete = all(check in present for check in self.required)
         return bool(unknown) and complete and all(e.temporary for e in unknown)
 
-    def cannot_pass_within(self, seconds: float) -> bool:
-        """Tell whether only time is missing, and more of it than is left."""
+    def missing_seconds(self) -> float | None:
+        """Return how long all must still stay as it is; None when something else is missing."""
         settling = any(e.counts and e.state is EvidenceState.VIOLATED for e in self.evidence)
         until = self.judgement.waiting_until
         if settling or until is None:
-            return False
-        return (until - self.history[-1].at).total_seconds() > seconds
+            return None
+        return (until - self.case.clock.now()).total_seconds()
 
     def progress(self) -> GateProgress:
         """Say how it stands."""

@@ -10,21 +10,25 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from guardrails.gates.kubernetes.objects import (
+    AuthorizationPolicy,
     ConfigMap,
     CronJob,
     DaemonSet,
     Deployment,
+    DestinationRule,
     HorizontalPodAutoscaler,
     Ingress,
     KubeObject,
     LimitRange,
     NetworkPolicy,
+    PeerAuthentication,
     PodDisruptionBudget,
     ResourceQuota,
     Role,
     RoleBinding,
     Service,
     StatefulSet,
+    VirtualService,
 )
 from guardrails.gates.snapshot import Snapshot
 
@@ -43,6 +47,10 @@ DECLARED: tuple[type[KubeObject], ...] = (
     ConfigMap,
     Role,
     RoleBinding,
+    PeerAuthentication,
+    AuthorizationPolicy,
+    VirtualService,
+    DestinationRule,
 )
 """Kinds that people and tools write, and controllers do not."""
 
@@ -68,8 +76,7 @@ def _is_read(kind: type[KubeObject], look: Snapshot, namespace: str) -> bool:
 def _between(
     kind: type[KubeObject], newer: Snapshot, older: Snapshot, namespace: str
 ) -> Iterator[str]:
-    before = {item.metadata.name: item for item in older.objects(kind, namespace)}
-    after = {item.metadata.name: item for item in newer.objects(kind, namespace)}
+    before, after = _by_name(kind, older, namespace), _by_name(kind, newer, namespace)
     for name in sorted(before.keys() | after.keys()):
         was, now = before.get(name), after.get(name)
         if was is None:
@@ -78,6 +85,15 @@ def _between(
             yield f"{kind.__name__} {name} was deleted"
         elif _declared(was) != _declared(now):
             yield f"{kind.__name__} {name} was changed"
+
+
+def _by_name(kind: type[KubeObject], look: Snapshot, namespace: str) -> dict[str, KubeObject]:
+    """Return the namespace's objects of a kind; policies of a mesh are listed across them all."""
+    return {
+        item.metadata.name: item
+        for item in look.objects(kind, namespace)
+        if item.metadata.namespace in ("", namespace)
+    }
 
 
 def _declared(item: KubeObject) -> tuple[object, ...]:

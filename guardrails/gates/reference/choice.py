@@ -155,14 +155,17 @@ class _Choice:
             self._pass(candidate, f"taken at {when}, after the incident began", why=_Fault.LATE)
             return False
         if candidate.first > begun.onset or (begun.lead and candidate.first == begun.onset):
-            self._pass(
-                candidate,
-                f"taken {_ago(candidate.first, begun.seen)} before the alert, whose rule may take "
-                f"{format_duration(begun.lead.total_seconds())} to notice",
-                why=_Fault.NEAR,
-            )
+            self._pass_near(candidate, begun)
             return False
         return True
+
+    def _pass_near(self, candidate: Candidate, begun: Beginning) -> None:
+        self._pass(
+            candidate,
+            f"taken {_ago(candidate.first, begun.seen)} before the alert, whose rule may take "
+            f"{format_duration(begun.lead.total_seconds())} to notice",
+            why=_Fault.NEAR,
+        )
 
     def _healthy(self, old: Sequence[Candidate], begun: Beginning) -> "_Usable | None":
         for candidate in old:
@@ -267,6 +270,7 @@ class _Choice:
         for usable in self._usable(marked, tolerant=False):
             if self._difference(self._start, usable) is not None:
                 return usable
+            self._pass_near(usable.candidate, begun)
         return None
 
     def _read(self, candidate: Candidate) -> Snapshot | None:

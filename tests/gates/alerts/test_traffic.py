@@ -87,14 +87,14 @@ def test_the_time_before_is_before_the_alert_could_fire(world: Any) -> None:
     assert healthy_at(incident, reference(world, active=False)) is None
 
 
-def judged(world: Any, now: Any, before: Any, **more: Any) -> Any:
-    """Judge the traffic by what both queries answer."""
+def judged(world: Any, now: Any, before: Any, start: Any = (), **more: Any) -> Any:
+    """Judge the traffic by what the queries answer: now, before the incident, at the start."""
     incident = world.incident(alerts=(world.ALERT,))
     begun = reference(world, "sum by (namespace) (rate(http_requests_total[2m])) == 0")
     asked = traffic_queries(incident, begun, None, ())
     answers = tuple(
         QueryResult(query=q, read=a) if isinstance(a, Read) else QueryResult(query=q, values=a)
-        for q, a in zip(asked, (now, before), strict=True)
+        for q, a in zip(asked, (now, before, start), strict=True)
         if a is not None
     )
     look = world.look({}, prometheus=world.alerts(queries=answers))
@@ -129,6 +129,31 @@ def test_half_of_the_requests_must_come(
     assert (found.state, found.counts) == (state, counts)
 
 
+@pytest.mark.parametrize(
+    ("now", "start", "state", "counts"),
+    [
+        ((), ("10",), VIOLATED, True),
+        (("0",), ("0.05",), VIOLATED, False),
+        (("0.1",), ("10",), SATISFIED, True),
+        ((), (), SATISFIED, False),
+    ],
+    ids=["no series", "hardly any", "some", "none"],
+)
+def test_where_nothing_tells_of_before_some_of_the_starts_requests_must_come(
+    world: Any,
+    now: Any,
+    start: Any,
+    state: Any,
+    counts: bool,  # noqa: FBT001  # a table
+) -> None:
+    """Any number will do: a storm of repeated requests is no measure."""
+    found = judged(world, now, (), start)
+    assert (found.state, found.counts) == (state, counts)
+    if start:
+        assert found.expected == f"some of the {float(start[0]):.3g} requests/s of 11:59:00"
+        assert judged(world, now, (), start, traffic_floor=0.0).state is SATISFIED
+
+
 def test_traffic_that_comes_back_is_waited_for(world: Any) -> None:
     """For its range and two evaluations after the last write; without one it is hard."""
     found = judged(world, ("0",), ("10",), last_write_at=world.AT)
@@ -149,6 +174,7 @@ def test_the_policy_sets_the_floor(world: Any) -> None:
         (("1",), Read(status=ReadStatus.ERROR, message="400 @ is off"), False, False),
         (("1",), Read(status=ReadStatus.FORBIDDEN, message="403"), True, False),
         (("1",), None, True, True),
+        (None, ("1",), True, True),
     ],
 )
 def test_traffic_that_cannot_be_asked_is_unknown(

@@ -206,6 +206,24 @@ def test_one_from_within_the_rules_time_serves_when_it_has_what_is_missing_now(w
     assert choose_reference([("near", near)], incident(world, 5), start=start).snapshot == near
     same = choose_reference([("near", near)], incident(world, 5), start=seen_again(near, world))
     assert (same.info.source, same.snapshot) == ("run-start", None)
+    assert same.info.detail.startswith("near passed over: taken 1m before the alert")
+
+
+def test_a_policy_of_the_mesh_since_then_is_a_difference(world: Any) -> None:
+    """Also though it is listed across the cluster; those of other namespaces are not its own."""
+
+    def denying(objects: Objects, minutes_ago: float, namespace: str | None = None) -> Snapshot:
+        policy = {"metadata": {"name": "deny", "namespace": namespace}, "spec": {"rules": [{}]}}
+        found = [policy] if namespace else []
+        listed = world.listed("AuthorizationPolicy", found, world.OK)
+        look = with_rules(world, seen(world, objects, minutes_ago))
+        return msgspec.structs.replace(look, lists=(listed, *look.lists))
+
+    near = denying(healthy(world), 6)
+    for namespace, chosen in (("shop", near), ("elsewhere", None)):
+        start = denying(healthy(world), 0, namespace)
+        found = choose_reference([("near", near)], incident(world, 5), start=start)
+        assert found.snapshot == chosen
 
 
 def seen_again(look: Snapshot, world: Any) -> Snapshot:
