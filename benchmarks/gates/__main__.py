@@ -109,18 +109,17 @@ def _cases(folder: Path | None) -> tuple[Library, list[Case]]:
 
 def _run(options: argparse.Namespace, library: Library, cases: list[Case]) -> Run:
     began = time.monotonic()
-    done = 0
+    done = set[str]()
     # A run that is cut short leaves what it found, a case per line.
     lines = options.output.with_suffix(".jsonl")
     lines.parent.mkdir(parents=True, exist_ok=True)
     lines.unlink(missing_ok=True)
 
     def tell(result: CaseResult) -> None:
-        nonlocal done
-        done += 1
+        done.add(result.id)
         mark = "not run" if result.not_run else "WRONG" if result.errs(OURS) else "right"
         why = result.not_run or (result.gates[OURS].said if result.errs(OURS) else "")
-        print(f"[{done}/{len(cases)}] {mark:7} {result.id}  {why}", flush=True)
+        print(f"[{len(done)}/{len(cases)}] {mark:7} {result.id}  {why}", flush=True)
         with lines.open("ab") as file:
             file.write(msgspec.json.encode(result) + b"\n")
 

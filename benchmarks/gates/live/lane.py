@@ -97,6 +97,10 @@ class LaneSpec:
     record: Path | None = None
     """Folder that gets the recordings."""
 
+    def can_run(self, case: Case) -> bool:
+        """Tell whether the cluster has everything that a case needs."""
+        return self.capabilities.issuperset(case.needs)
+
 
 class Lane:
     """A lane that is up."""

@@ -1,4 +1,7 @@
-"""Deals cases out to lanes: side by side, then, one at a time, those that touch what is shared."""
+"""Deals cases out to lanes: side by side, then, one at a time, those that touch what is shared.
+
+A case that could not be set up is tried once more when all others are done.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,9 @@ END = None
 LANE_STARTS_AFTER_SECONDS = 1.0
 """Between two lanes: eight apps at the same second would make all of them late."""
 
+QUIET_LANES = 2
+"""For cases that could not be set up at first."""
+
 OnResult = Callable[[CaseResult], None]
 
 
@@ -32,19 +38,38 @@ def run_cases(ground: Ground, cases: Sequence[Case], on_result: OnResult) -> lis
     Args:
         ground: The cluster and its lanes.
         cases: In any order; those that are exclusive run after the others, on one lane.
-        on_result: Told of each case as it ends.
+        on_result: Told of each case as it ends; twice of one that could not be set up at first.
 
     Returns:
         One result per case, in the order of the cases.
     """
     numbered = list(enumerate(cases, start=1))
+    results = _once(ground, ground.lanes, numbered, on_result)
+    # What was not brought about in time on a busy machine gets another chance on a quieter one.
+    again = [
+        (number + len(cases), case)
+        for number, case in numbered
+        if results[number].not_run and ground.lanes[0].can_run(case)
+    ]
+    quiet = _once(ground, ground.lanes[:QUIET_LANES], again, on_result)
+    results |= {number - len(cases): result for number, result in quiet.items()}
+    return [results[number] for number, _ in numbered]
+
+
+def _once(
+    ground: Ground,
+    lanes: Sequence[LaneSpec],
+    numbered: Sequence[tuple[int, Case]],
+    on_result: OnResult,
+) -> dict[int, CaseResult]:
+    """Run each case once, those that touch what is shared after the others and one at a time."""
     shared = [pair for pair in numbered if not pair[1].exclusive]
     alone = [pair for pair in numbered if pair[1].exclusive]
     results: dict[int, CaseResult] = {}
-    for lanes, batch in ((ground.lanes, shared), (ground.lanes[:1], alone)):
+    for some, batch in ((lanes, shared), (ground.lanes[:1], alone)):
         if batch:
-            results |= _deal(lanes, batch, on_result)
-    return [results[number] for number, _ in numbered]
+            results |= _deal(some, batch, on_result)
+    return results
 
 
 def _deal(
