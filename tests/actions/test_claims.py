@@ -3,14 +3,12 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from guardrails.actions.claims import LONGEST_CLAIM, read_claim, read_structured_claim
 from guardrails.core.claims import ClaimKind, NamedEntity
 from guardrails.core.incident import Goal
-
-_PATIENT = settings(deadline=None)  # a busy machine stalls; time is not what is tested
 
 _FIX, _FIND = Goal.MITIGATION, Goal.DIAGNOSIS
 
@@ -192,7 +190,6 @@ _VALUES = st.recursive(
 )
 
 
-@_PATIENT
 @given(st.text(max_size=200))
 def test_any_text_gives_a_bounded_claim(text: str) -> None:
     """No words raise."""
@@ -201,7 +198,6 @@ def test_any_text_gives_a_bounded_claim(text: str) -> None:
     assert read_claim(text, goal=_FIX) == claim
 
 
-@_PATIENT
 @given(st.dictionaries(st.text(max_size=12), _VALUES, max_size=5))
 def test_any_report_gives_a_bounded_claim(report: dict[str, object]) -> None:
     """No report raises."""

@@ -3,14 +3,12 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from guardrails.actions.classify import classify
 from guardrails.actions.rules import ToolRules
 from guardrails.core.toolaction import Effect, Target, ToolAction, ToolAnnotations
-
-_PATIENT = settings(deadline=None)  # a busy machine stalls; time is not what is tested
 
 _CLAIMS_TO_READ = ToolAnnotations(read_only=True)
 
@@ -314,7 +312,6 @@ _JSON = st.recursive(
 _TOOLS = st.sampled_from(["bash", "kubectl", "get_pods", "delete_x", "frob", "nl2kubectl", ""])
 
 
-@_PATIENT
 @given(_TOOLS, _JSON.map(json.dumps) | st.text(max_size=40))
 def test_any_call_gets_an_answer_that_holds_the_rules(tool: str, arguments: str) -> None:
     """No call raises, the answer is always the same, and doubt is at least a write."""
@@ -329,7 +326,6 @@ _WORDS = st.text(
 )
 
 
-@_PATIENT
 @given(st.lists(_WORDS, min_size=1, max_size=5))
 def test_words_of_an_argv_reach_the_program_unchanged(words: list[str]) -> None:
     """Nothing in a list of words is shell syntax: `;` in a word is text."""

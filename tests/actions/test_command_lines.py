@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from guardrails.actions.shell import analyse
@@ -12,7 +12,6 @@ from guardrails.actions.syntax import LONGEST_LINE
 from guardrails.core.toolaction import Effect
 
 _ROW = re.compile(r"(?P<effect>read|write|destructive)(?P<doubt>\??) +(?P<line>.+)")
-_PATIENT = settings(deadline=None)  # a busy machine stalls; time is not what is tested
 
 
 def _rows() -> list[tuple[str, str]]:
@@ -40,7 +39,6 @@ def test_a_line_has_the_effect_that_the_table_says(effect: str, line: str) -> No
     assert action.effect.value + ("" if action.understood else "?") == effect
 
 
-@_PATIENT
 @given(st.sampled_from(_READS), st.sampled_from(_UNREADABLE), st.sampled_from(["; ", " && ", "\n"]))
 def test_nothing_unreadable_hides_beside_a_read(line: str, part: str, joint: str) -> None:
     """Before or behind a line that only looks, an unreadable part makes it at least a write."""
@@ -49,7 +47,6 @@ def test_nothing_unreadable_hides_beside_a_read(line: str, part: str, joint: str
         assert analyse(f"{line.rstrip('& ')}{joint}{part}").effect is not Effect.READ
 
 
-@_PATIENT
 @given(st.sampled_from(_READS), st.integers(min_value=1, max_value=200))
 def test_a_read_cut_short_raises_nothing(line: str, length: int) -> None:
     """Models stop in the middle of a line; whatever is left gets an answer."""

@@ -4,13 +4,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from guardrails.actions.shell import analyse
 from guardrails.core.toolaction import Effect
-
-_PATIENT = settings(deadline=None)  # a busy machine stalls; time is not what is tested
 
 
 class Row(NamedTuple):
@@ -44,7 +42,6 @@ _READS = [row.line for row in ROWS if row.effect == "read" and "\n" not in row.l
 _DOUBTS = [row.line for row in ROWS if row.effect == "doubt"]
 
 
-@_PATIENT
 @given(
     st.sampled_from(_READS),
     st.sampled_from(["; ", " && ", " || ", " | ", "\n", " & "]),

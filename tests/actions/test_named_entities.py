@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from guardrails.actions.claimfile import read_diagnosis
@@ -15,8 +15,6 @@ from guardrails.actions.resourceids import read_resource_id
 from guardrails.core.claims import Claim, ClaimKind, NamedEntity
 from guardrails.core.incident import Goal
 from guardrails.errors import ClaimError
-
-_PATIENT = settings(deadline=None)  # a busy machine stalls; time is not what is tested
 
 
 def blamed(claim: Claim) -> dict[str, bool]:
@@ -259,7 +257,6 @@ _WORDS = st.sampled_from(
 )
 
 
-@_PATIENT
 @given(st.lists(_WORDS | st.text(max_size=5), max_size=30).map("".join))
 @example("pod \u212aube-1 and svc/\u017fhop")
 def test_no_name_is_invented(text: str) -> None:
@@ -277,7 +274,6 @@ def _runs(text: str) -> list[str]:
     return [part for word in words for part in (word, *word.split("."))]
 
 
-@_PATIENT
 @given(st.binary(max_size=300) | st.lists(_WORDS, max_size=30).map(lambda w: "".join(w).encode()))
 def test_any_file_is_a_diagnosis_or_an_error_of_ours(data: bytes) -> None:
     """Nothing else is ever raised, and a diagnosis names something."""
@@ -305,7 +301,6 @@ _JSON = st.recursive(
 )
 
 
-@_PATIENT
 @given(_JSON)
 def test_any_report_is_read_without_inventing(report: Any) -> None:
     """Whatever its shape, its names stand in it."""

@@ -1,13 +1,11 @@
 """What a line's operations and targets are, and what holds for any text at all."""
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from guardrails.actions.shell import analyse
 from guardrails.core.toolaction import Effect, Operation, Target, ToolAction
-
-_PATIENT = settings(deadline=None)  # a busy machine stalls; time is not what is tested
 
 _PIECES = st.sampled_from(
     [
@@ -38,7 +36,6 @@ def _only(action: ToolAction) -> Operation:
     return action.operations[0]
 
 
-@_PATIENT
 @given(_LINES)
 def test_any_text_gets_an_answer_that_holds_the_rules(line: str) -> None:
     """No text raises, the answer is always the same, and doubt is at least a write."""
@@ -50,7 +47,6 @@ def test_any_text_gets_an_answer_that_holds_the_rules(line: str) -> None:
         assert action.effect.gravity >= Effect.WRITE.gravity
 
 
-@_PATIENT
 @given(_LINES)
 @example("kubectl get pods")
 def test_a_delete_behind_an_understood_read_is_never_missed(line: str) -> None:
@@ -61,7 +57,6 @@ def test_a_delete_behind_an_understood_read_is_never_missed(line: str) -> None:
         assert followed.effect is Effect.DESTRUCTIVE or not followed.understood
 
 
-@_PATIENT
 @given(
     st.text(max_size=30), st.sampled_from(["'", '"', "$(", "(", "<<EOF", "if true; then", "\x00"])
 )

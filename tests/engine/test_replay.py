@@ -5,7 +5,6 @@ from typing import Any
 import msgspec
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from guardrails.core.claims import Claim, ClaimKind
@@ -176,7 +175,6 @@ def of(kind: type[Any], recorder: Recorder) -> tuple[Any, ...]:
     return tuple(r for r in recorder.records if isinstance(r, kind))
 
 
-@hypothesis_settings(deadline=None)
 @given(STREAMS, SETTINGS, INCIDENTS)
 def test_a_replay_gives_identical_findings_and_decisions(stream, settings, incident) -> None:
     """What the live run decided, its events decide again, by the policy that they hold."""
@@ -187,7 +185,6 @@ def test_a_replay_gives_identical_findings_and_decisions(stream, settings, incid
     assert again.state == session.state
 
 
-@hypothesis_settings(deadline=None)
 @given(STREAMS, SETTINGS, INCIDENTS)
 def test_a_replay_from_the_file_is_the_same(tmp_path_factory, stream, settings, incident) -> None:
     """The way through JSON changes nothing."""
@@ -202,7 +199,6 @@ def test_a_replay_from_the_file_is_the_same(tmp_path_factory, stream, settings, 
     assert again.state == session.state
 
 
-@hypothesis_settings(deadline=None)
 @given(STREAMS, SETTINGS, INCIDENTS, st.integers(1, 5))
 def test_a_session_can_be_moved_between_any_events(stream, settings, incident, every) -> None:
     """Snapshot and restore, once or before every event, leave no mark on what follows."""
@@ -225,7 +221,6 @@ def test_a_trace_without_a_policy_cannot_choose_one() -> None:
     assert replay([bare], settings=Settings()).decisions == of(Decision, recorder)
 
 
-@hypothesis_settings(deadline=None)
 @given(STREAMS, SETTINGS, INCIDENTS)
 def test_no_stream_is_accepted_without_a_passing_report(stream, settings, incident) -> None:
     """Whatever happens in whatever order, acceptance rests on a pass."""
@@ -240,7 +235,6 @@ def test_no_stream_is_accepted_without_a_passing_report(stream, settings, incide
         assert session.result().verdict is GateVerdict.PASS
 
 
-@hypothesis_settings(deadline=None)
 @given(STREAMS, SETTINGS, INCIDENTS)
 def test_an_outcome_never_changes(stream, settings, incident) -> None:
     """The first outcome is the outcome."""

@@ -26,7 +26,7 @@ from guardrails.gates.snapshot import (
 reads = st.builds(Read, status=st.sampled_from(ReadStatus), message=st.text(max_size=9))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     failed=st.dictionaries(st.sampled_from(lists_of(DEFAULT_CHECKS)), reads),
     replicas=st.integers(0, 3),

@@ -119,9 +119,7 @@ def known(document: dict[str, Any]) -> bool:
     return named is None or named in {*document.get("profiles", {}), *TRIED}
 
 
-QUIET = settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+QUIET = settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @QUIET

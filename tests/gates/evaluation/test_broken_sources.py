@@ -61,7 +61,7 @@ def test_any_one_broken_list_is_unknown(new_stage: Any, world: Any) -> None:
             assert any(e.counts for e in named) is not excused, kind
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     failed=st.dictionaries(st.sampled_from(KINDS), st.sampled_from(FAILURES)),
     prometheus=st.sampled_from([Read(), *FAILURES]),

@@ -40,7 +40,7 @@ ADDITIONS: dict[str, Callable[[Any, Any], object]] = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(chosen=st.sets(st.sampled_from(sorted(ADDITIONS))))
 def test_additions_take_nothing_away(comparing: Any, chosen: set[str]) -> None:
     """Whatever is added, every check of a loss is satisfied; so is the reference by itself."""
@@ -54,7 +54,7 @@ def test_additions_take_nothing_away(comparing: Any, chosen: set[str]) -> None:
     assert [e.check for e in found] == [check.id for check in LOSS_CHECKS]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(chosen=st.sets(st.sampled_from(sorted(ADDITIONS))))
 def test_what_is_added_twice_is_there_once(comparing: Any, chosen: set[str]) -> None:
     """A world equal to its reference has lost nothing, whatever the reference held."""

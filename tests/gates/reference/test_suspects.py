@@ -248,7 +248,7 @@ def test_a_loss_that_was_made_good_is_no_loss(world: Any) -> None:
 moments = st.lists(st.integers(7, 300), min_size=1, max_size=8, unique=True)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(
     fault=st.sampled_from(sorted(FAULTS)),
     minutes_before=moments,
