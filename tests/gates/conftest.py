@@ -2,13 +2,14 @@
 
 import copy
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
 import pytest
+from catalogue import Catalogue
 
 from guardrails.core.evidence import Evidence, ReferenceInfo, ReferenceSource
 from guardrails.core.incident import AlertMatcher, Incident
@@ -67,6 +68,7 @@ class World:
 
     def __init__(self) -> None:
         self.held: Counter[str] = Counter()
+        self.catalogue: Catalogue | None = None
         """How many views each check was held to the conformance kit on."""
 
     def stamp(self, seconds: float = -3600.0) -> str:
@@ -281,7 +283,10 @@ class World:
         given = reference or Reference(info=ReferenceInfo(source=ReferenceSource.NONE))
         view = View(reference=given, history=history, scope=self.scope(**scope))
         self._hold_to_the_kit(check, view)
-        return check.judge(view)
+        found = check.judge(view)
+        if self.catalogue is not None and check.judge.__module__.startswith("guardrails."):
+            self.catalogue.hold(found, view.look.at)
+        return found
 
     def _hold_to_the_kit(self, check: Check, view: View) -> None:
         """Hold a check to what every check must hold, on the first views that its tests make."""
@@ -322,3 +327,22 @@ class World:
 def world() -> World:
     """Return the builders."""
     return World()
+
+
+@pytest.fixture(scope="session")
+def said(request: pytest.FixtureRequest) -> Iterator[Catalogue]:
+    """Return what checks say, written down at the end when that is asked for."""
+    writing: bool = request.config.getoption("--write-said")
+    found = Catalogue(writing=writing)
+    yield found
+    if writing:
+        found.write()
+
+
+@pytest.fixture(autouse=True)
+def _heard(request: pytest.FixtureRequest, world: World, said: Catalogue) -> Iterator[None]:
+    """Hold what checks say in a test; what chance makes up cannot be known before."""
+    by_chance = hasattr(getattr(request.node, "obj", None), "hypothesis")
+    world.catalogue = None if by_chance else said
+    yield
+    world.catalogue = None
