@@ -1,0 +1,1 @@
+"""Mutation testing of the check functions: what a wrong line would get past."""
