@@ -78,6 +78,8 @@ class Scope:
     unrest_at: datetime | None = None
     """When things were last not good, or could not be told: alerts may go on firing by what was
     measured up to then."""
+    scrape_seconds: float = 0.0
+    """How often what the incident's rules look at is scraped."""
     quiet_seconds: float = STATE_SECONDS_DEFAULT
     """How far back a restart still counts as unrest."""
     allow_no_alert_source: bool = False

@@ -23,6 +23,7 @@ from guardrails.core.evidence import (
 from guardrails.core.ids import CheckId
 from guardrails.core.incident import Goal, Incident
 from guardrails.gates.alerts.checks import known_rules
+from guardrails.gates.alerts.inputs import scrape_seconds
 from guardrails.gates.alerts.queries import alert_queries
 from guardrails.gates.alerts.rules import window_for
 from guardrails.gates.allowing import Allowed
@@ -208,7 +209,12 @@ class Vigil:
         if unread or summary.state_verdict is not GateVerdict.PASS:
             unrest.at = look.at
         started = ready_since(look, self.scope.namespaces, before=self.started_at)
-        self.scope = replace(self.scope, unrest_at=latest(unrest.at, started))
+        view = View(reference=self.case.reference, history=self.history, scope=self.scope)
+        self.scope = replace(
+            self.scope,
+            unrest_at=latest(unrest.at, started),
+            scrape_seconds=scrape_seconds(view),
+        )
         return [*found, *self._run(rest, look), *not_run(self.case.skipped, look.at)]
 
     def _run(self, checks: Sequence[Check], look: Snapshot) -> list[Evidence]:

@@ -2,7 +2,8 @@
 
 What a check says is what a model is told and a person reads, so it is held word by word: a
 sentence that is not in the check's file fails the test that heard it. After a wanted change,
-`python -m pytest tests/gates -p no:xdist --write-said` writes the files anew.
+`python -m pytest tests/gates -p no:xdist --write-said` adds what is new; what is no longer said
+goes when the files are deleted before.
 """
 
 from collections import defaultdict
@@ -46,7 +47,7 @@ class Catalogue:
         """Write down what was heard."""
         self._folder.mkdir(exist_ok=True)
         for check, lines in self._heard.items():
-            text = "".join(f"{line}\n" for line in sorted(lines))
+            text = "".join(f"{line}\n" for line in sorted(lines | self._of(check)))
             self._file(check).write_text(text, encoding="utf-8")
 
     def _of(self, check: str) -> frozenset[str]:

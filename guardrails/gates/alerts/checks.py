@@ -124,8 +124,8 @@ def active_at(look: Snapshot | None) -> list[dict[str, str]]:
 def clears_by(rules: Sequence[AlertingRule], scope: Scope) -> datetime | None:
     """Return until when an alert may still fire on old samples; None when nothing was mended.
 
-    Counted from the last write, or from the last unrest if that is later: the rule's range holds
-    bad samples up to then.
+    Counted from the last write, or from the last unrest if that is later, and from the scrape
+    after that: the rule's range holds bad samples up to then.
     """
     if scope.last_write_at is None:
         return None
@@ -133,7 +133,7 @@ def clears_by(rules: Sequence[AlertingRule], scope: Scope) -> datetime | None:
     needs = max(
         (clear_seconds(rule) for rule in rules), default=INTERVALS * INTERVAL_DEFAULT_SECONDS
     )
-    return began + timedelta(seconds=needs)
+    return began + timedelta(seconds=needs + scope.scrape_seconds)
 
 
 def known_rules(reference: Reference, look: Snapshot) -> list[AlertingRule]:

@@ -28,17 +28,17 @@ def stale_jobs(view: View) -> frozenset[str]:
     fresh: set[str] = set()
     known: set[str] = set()
     for job in state.jobs:
-        intervals = list(_intervals(view, job))
-        if not intervals or not job.scraped_at:
+        seen = list(intervals(view, job))
+        if not seen or not job.scraped_at:
             continue
         known.add(job.job)
-        interval = max(intervals)
+        interval = max(seen)
         if now - job.scraped_at <= MISSED * interval + SLACK_SECONDS:
             fresh.add(job.job)
     return frozenset(known - fresh)
 
 
-def _intervals(view: View, job: JobTargets) -> Iterator[float]:
+def intervals(view: View, job: JobTargets) -> Iterator[float]:
     """Yield how often a job was scraped, by each look at which it was known.
 
     A server that had just started had no five minutes to count in; one that had just started

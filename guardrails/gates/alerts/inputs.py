@@ -12,7 +12,7 @@ from guardrails.core.evidence import AlertRef, Evidence, SourceRef, Tier
 from guardrails.core.ids import CheckId
 from guardrails.core.incident import AlertMatcher, Incident
 from guardrails.gates.alerts.checks import RULES, known_rules
-from guardrails.gates.alerts.freshness import stale_jobs
+from guardrails.gates.alerts.freshness import intervals, stale_jobs
 from guardrails.gates.alerts.rules import metrics_of, rules_for
 from guardrails.gates.checks import Check, View, Witness
 from guardrails.gates.snapshot import AlertingRule, QueryResult, Snapshot
@@ -37,6 +37,17 @@ def carriers_in(look: Snapshot | None) -> frozenset[str]:
         if query.startswith(asked)
         for job in _jobs(answer)
     )
+
+
+def scrape_seconds(view: View) -> float:
+    """Return how often what the incident's rules look at is scraped; 0 when nothing tells.
+
+    The rules see a mend only by the next scrape.
+    """
+    state = view.look.prometheus
+    fed = carriers_in(view.reference.start) | carriers_in(view.look)
+    mine = [job for job in state.jobs if job.job in fed] if state is not None else []
+    return max((seconds for job in mine for seconds in intervals(view, job)), default=0.0)
 
 
 def input_queries(incident: Incident, rules: Iterable[AlertingRule]) -> tuple[str, ...]:

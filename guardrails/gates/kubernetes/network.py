@@ -19,12 +19,11 @@ from guardrails.gates.kubernetes.objects import (
     ServicePort,
     TemplateContainer,
 )
+from guardrails.gates.kubernetes.programs import images_of, is_one_program
 from guardrails.gates.kubernetes.replacement import selects
 from guardrails.gates.kubernetes.targetports import (
     declared_by,
-    images_of,
     known_ports,
-    programs_of,
     target_of,
     undeclared,
 )
@@ -169,8 +168,9 @@ class _Judging:
         had, has = self.before.owners(old), self.net.owners(self.service)
         behind = {o: self.before.backed.get(o, frozenset[str]()) for o in has - had}
         strangers = frozenset(o for o, names in behind.items() if names - {old.metadata.name})
-        same = programs_of(self.before.selected(old)) & programs_of(self._pods_of(strangers))
-        if not had or not strangers or same or not (has & had or strangers == has):
+        if not had or not strangers or not (has & had or strangers == has):
+            return None
+        if is_one_program(self.before.land, had, self.net.land, strangers):
             return None
         also = "also " if has & had else ""
         other = min(behind[min(strangers)])
@@ -180,10 +180,6 @@ class _Judging:
             observed=f"{also}reaches the pods of {_owners(strangers)}, behind Service {other}",
             expected=f"the pods of {_owners(had)} (the reference)",
         )
-
-    def _pods_of(self, owners: frozenset[Owner]) -> list[Pod]:
-        pods = self.net.selected(self.service)
-        return [p for p in pods if self.net.land.owner_of(p) in owners]
 
     def _mistaken(self) -> Evidence | None:
         """Without a reference: the workload of the Service's own name is there, and left out.

@@ -13,6 +13,7 @@ from guardrails.gates.kubernetes.objects import (
     ServicePort,
     TemplateContainer,
 )
+from guardrails.gates.kubernetes.replacement import image_name
 
 HELPERS = frozenset(
     {
@@ -54,16 +55,16 @@ def undeclared(
 def _is_served_silently(
     pod: Pod, number: int | str, templates: Sequence[TemplateContainer]
 ) -> bool:
-    containers = [c for c in pod.spec.containers or () if not _is_helper(c)]
+    containers = [c for c in pod.spec.containers or () if not is_helper(c)]
     if not containers or not containers[0].ports:
         return True
     silent = {c.name for c in containers if not c.ports}
     return any(t.name in silent and _speaks_of(t, number) for t in templates)
 
 
-def _is_helper(container: Container) -> bool:
-    image = container.image.partition("@")[0].rpartition("/")[2].partition(":")[0]
-    return container.name in HELPERS or image in HELPERS
+def is_helper(container: Container) -> bool:
+    """Tell whether a container only stands beside the program, as the proxy of a mesh does."""
+    return container.name in HELPERS or image_name(container.image) in HELPERS
 
 
 def _speaks_of(container: TemplateContainer, number: int | str) -> bool:
@@ -76,21 +77,6 @@ def _speaks_of(container: TemplateContainer, number: int | str) -> bool:
         if ask is not None
     }
     return number in probed or any(v.value == str(number) for v in container.env or ())
-
-
-def images_of(pods: Sequence[Pod]) -> frozenset[str]:
-    """Return the images that pods run, whole."""
-    return frozenset(c.image for pod in pods for c in pod.spec.containers or ())
-
-
-def programs_of(pods: Sequence[Pod]) -> frozenset[str]:
-    """Return the images without registry and tag, helpers left out: what pods are."""
-    return frozenset(
-        c.image.partition("@")[0].rpartition("/")[2].partition(":")[0]
-        for pod in pods
-        for c in pod.spec.containers or ()
-        if not _is_helper(c)
-    )
 
 
 def known_ports(declared: Sequence[ContainerPort]) -> str:

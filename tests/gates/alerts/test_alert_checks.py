@@ -60,6 +60,13 @@ def test_the_time_to_clear_counts_from_when_the_state_was_last_bad(world: Any) -
     assert found.settles_by == world.AT + timedelta(seconds=170)
 
 
+def test_the_rule_sees_a_mend_by_the_next_scrape(world: Any) -> None:
+    """Where those are rarer than evaluations, two of these are too few."""
+    alerts = world.alerts(world.firing("HighRequestErrorRate"))
+    (found,) = judged(world, ALERT_CLEAR, alerts, last_write_at=world.AT, scrape_seconds=75.0)
+    assert found.settles_by == world.AT + timedelta(seconds=120 + 60 + 75)
+
+
 def test_an_alert_that_fires_past_its_time_is_violated(world: Any) -> None:
     """The time to clear is over, so it fires on new samples."""
     alerts = world.alerts(world.firing("HighRequestErrorRate"))

@@ -5,8 +5,15 @@ from typing import Any
 import pytest
 
 from guardrails.core.evidence import EvidenceState
-from guardrails.gates.alerts.inputs import ALERT_INPUTS_PRESENT, UP, carriers, input_queries
-from guardrails.gates.snapshot import QueryResult, Read, ReadStatus
+from guardrails.gates.alerts.inputs import (
+    ALERT_INPUTS_PRESENT,
+    UP,
+    carriers,
+    input_queries,
+    scrape_seconds,
+)
+from guardrails.gates.checks import View
+from guardrails.gates.snapshot import JobTargets, QueryResult, Read, ReadStatus
 
 SATISFIED, UNKNOWN = EvidenceState.SATISFIED, EvidenceState.UNKNOWN
 METRIC = carriers("errors_total")
@@ -90,3 +97,22 @@ def test_an_input_that_cannot_be_asked_is_unknown(world: Any, failed: str) -> No
     unasked = [a for a in answers if a.query != failed]
     assert judged(world, *answers).state is UNKNOWN
     assert judged(world, *unasked).state is UNKNOWN
+
+
+def test_scrapes_are_those_of_what_feeds_the_rules(world: Any) -> None:
+    """The rarest of them, counted over five minutes; where nothing is counted, nothing is known."""
+    jobs = (
+        JobTargets(job="web", samples=10),
+        JobTargets(job="cart", samples=4),
+        JobTargets(job="elsewhere", samples=2),
+    )
+
+    def seconds(*queries: QueryResult, jobs: tuple[JobTargets, ...] = jobs) -> float:
+        look = world.look({}, prometheus=world.alerts(queries=queries, jobs=jobs))
+        reference = world.reference(start=look)
+        return scrape_seconds(View(reference=reference, history=(look,), scope=world.scope()))
+
+    assert seconds(answer(METRIC, "web")) == 30.0
+    assert seconds(answer(METRIC, "web", "cart")) == 75.0
+    assert seconds(answer(METRIC, "web"), jobs=()) == 0.0
+    assert seconds() == 0.0

@@ -115,6 +115,30 @@ def test_a_second_colour_of_the_same_program_may_take_over(world: Any, net: Any)
     assert net.wrong(CHECK, now, before=before) == []
 
 
+@pytest.mark.parametrize(("args", "wrong"), [(["web.py"], 0), (["cart.py"], 1)])
+def test_an_image_that_everybody_runs_is_no_program(
+    world: Any, net: Any, args: Any, wrong: int
+) -> None:
+    """As that of a language: what is launched in it tells, where another application runs it."""
+    before = world.join(world.app("web"), world.app("web-green"), world.app("pay"))
+    for pod in before["Pod"]:
+        pod["spec"]["containers"][0]["image"] = "python:3.14"
+    launched = {"web": ["web.py"], "web-green": args, "pay": ["pay.py"]}
+    for name, line in launched.items():
+        container = {"name": "app", "image": "python:3.14", "args": line}
+        net.part(before, "Deployment", name)["spec"]["template"] = {
+            "metadata": {"labels": {"app": name}},
+            "spec": {"containers": [container]},
+        }
+    now = world.join(before)
+    net.part(now, "Service", "web")["spec"]["selector"] = {"app": "web-green"}
+    now["EndpointSlice"][0] = world.endpoints("web", ["web-green-1-0"])
+    assert len(net.wrong(CHECK, now, before=before)) == wrong
+    alone = world.join(before)
+    alone["Pod"] = [p for p in alone["Pod"] if p["metadata"]["labels"]["app"] != "pay"]
+    assert net.wrong(CHECK, now, before=alone) == []
+
+
 def test_without_a_reference_the_name_tells_the_wrong_application(world: Any, net: Any) -> None:
     """The workload of the Service's name is there, and nobody reaches it."""
     now = world.join(world.app("web"), world.app("cart"))
