@@ -49,7 +49,7 @@ def standing_of(reference: Reference, incident: Incident, checks: Iterable[Check
     broken = frozenset(
         _key(e, e.subject)
         for e in evidence
-        if e.state is EvidenceState.VIOLATED and isinstance(e.subject, ObjectRef)
+        if e.counts and e.state is EvidenceState.VIOLATED and isinstance(e.subject, ObjectRef)
     )
     return Standing(broken=broken, snapshot=reference.snapshot)
 

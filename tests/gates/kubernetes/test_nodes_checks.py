@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from guardrails.core.evidence import EvidenceState
+from guardrails.core.incident import Workload
 from guardrails.gates.kubernetes.daemons import DAEMONS_EVERYWHERE
 from guardrails.gates.kubernetes.nodes import NODES_READY
 from guardrails.gates.kubernetes.openness import NODES_OPEN
+from guardrails.gates.kubernetes.pods import SCHEDULE_SECONDS
 from tests.gates.kubernetes.conftest import states
 
 SATISFIED, VIOLATED = EvidenceState.SATISFIED, EvidenceState.VIOLATED
@@ -141,6 +143,75 @@ def test_a_cordon_that_hurts_nobody_is_reported(world: Any, stock: Any) -> None:
     before = cordon(objects, "n2")
     assert judged(world, NODES_OPEN, before, before) == []
     assert judged(world, NODES_OPEN, before) == [("violated", "n2", False)]
+
+
+@pytest.mark.parametrize(
+    ("about", "began", "counts"),
+    [
+        ("web", "closed", True),
+        ("cart", "closed", False),
+        ("", "closed", True),
+        ("cart", "open", True),
+        ("cart", "unknown", True),
+    ],
+)
+def test_a_node_closed_before_the_run_counts_for_what_it_is_about(
+    world: Any,
+    stock: Any,
+    about: str,
+    began: str,
+    counts: bool,  # noqa: FBT001  # a table
+) -> None:
+    """Who mended what was named need not end a maintenance; nobody may begin one."""
+    before = town(world, stock)
+    now = cordon(before, "n2")
+    start = {"closed": now, "open": before, "unknown": None}[began]
+    reference = world.reference(
+        world.look(before), start=world.look(start, at=-60) if start else None
+    )
+    named = (Workload(name=about),) if about else ()
+    found = world.judge(
+        NODES_OPEN,
+        world.look(now),
+        reference=reference,
+        incident=world.incident(workloads=named),
+    )
+    assert [s for s in states(found) if s[1] == "n2"] == [("violated", "n2", counts)]
+
+
+def test_workloads_that_may_go_elsewhere_are_judged_apart(world: Any, stock: Any) -> None:
+    """What hurts one counts, whatever it is to the other."""
+    before = world.join(town(world, stock), stock.on_nodes(world.app("cart"), "n1"))
+    before["Deployment"][1]["spec"]["template"] = {
+        "spec": {
+            "affinity": {
+                "nodeAffinity": {
+                    "requiredDuringSchedulingIgnoredDuringExecution": {
+                        "nodeSelectorTerms": [
+                            {
+                                "matchFields": [
+                                    {"key": "metadata.name", "operator": "In", "values": ["n1"]}
+                                ]
+                            }
+                        ]
+                    }
+                }
+            }
+        }
+    }
+    assert judged(world, NODES_OPEN, cordon(before, "n2"), before) == [("violated", "n2", True)]
+
+
+def test_the_scheduler_has_its_time_from_when_it_tried(world: Any, stock: Any) -> None:
+    """Or from when the pod was made, where it says no time."""
+    message = "0/2 nodes are available: 2 node(s) were unschedulable."
+    objects = unplaced(world, cordon(town(world, stock), "n1", "n2"), message, seconds=-10)
+    (found, _) = world.judge(NODES_OPEN, world.look(objects))
+    assert found.settles_by == world.AT + timedelta(seconds=SCHEDULE_SECONDS - 10)
+    del objects["Pod"][0]["status"]["conditions"][0]["lastTransitionTime"]
+    (found, _) = world.judge(NODES_OPEN, world.look(objects))
+    made = timedelta(seconds=SCHEDULE_SECONDS - 3600)
+    assert found.settles_by == world.AT + made
 
 
 def test_nodes_that_are_gone_are_not_closed(world: Any, stock: Any) -> None:
