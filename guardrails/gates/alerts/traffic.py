@@ -45,6 +45,10 @@ MARGIN = timedelta(seconds=30)
 """Beside the range and the `for` that a rule needs to fire: scrapes and evaluations are not in
 step."""
 
+CALLERS = timedelta(seconds=10)
+"""For callers that had given up: pools, back-offs and cached names take some seconds to come back,
+however short the range is that they are counted over."""
+
 MOST = 6
 """Measures asked for; an incident may name many alerts over the same few counters."""
 
@@ -262,7 +266,8 @@ class _Judging:
 
     def _settles(self, measure: Measure) -> datetime | None:
         rule = AlertingRule(name="", query=measure.query, interval_seconds=measure.interval_seconds)
-        return clears_by([rule], self.scope)
+        measured = clears_by([rule], self.scope)
+        return None if measured is None else measured + CALLERS
 
 
 def _refused(read: Read) -> bool:

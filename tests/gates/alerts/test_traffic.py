@@ -155,9 +155,9 @@ def test_where_nothing_tells_of_before_some_of_the_starts_requests_must_come(
 
 
 def test_traffic_that_comes_back_is_waited_for(world: Any) -> None:
-    """For its range and two evaluations after the last write; without one it is hard."""
+    """For its range, two evaluations and the callers; without a write it is hard."""
     found = judged(world, ("0",), ("10",), last_write_at=world.AT)
-    assert found.settles_by == world.AT + timedelta(seconds=120 + 60)
+    assert found.settles_by == world.AT + timedelta(seconds=120 + 60 + 10)
     assert judged(world, ("0",), ("10",)).settles_by is None
 
 
