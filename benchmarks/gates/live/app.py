@@ -63,22 +63,43 @@ class App:
         await self.kubectl.run("apply", "-f", "-", stdin=placed)
 
     async def wait_healthy(self, *, limit: float = APP_SECONDS) -> World:
-        """Wait until everything runs, answers and is quiet; return that state."""
-        return await until(self.healthy, what="the app is healthy", limit=limit)
+        """Wait until everything runs, answers and is quiet; return that state.
+
+        Raises:
+            NotSetUpError: Not in time; says what was missing last.
+        """
+        try:
+            return await until(self.healthy, what="the app is healthy", limit=limit)
+        except NotSetUpError as error:
+            found = await self._state()
+            said = found if isinstance(found, str) else "it is by now"
+            raise NotSetUpError(f"{error}: {said}") from None
 
     async def healthy(self) -> World | None:
         """Return the state when everything runs, answers and is quiet."""
+        found = await self._state()
+        return None if isinstance(found, str) else found
+
+    async def _state(self) -> World | str:
+        """Return the state, or else what is not as it should be."""
         world = await self.reader.look(self.namespace, ROLLED_OUT)
         pods = world.of("pods")
-        view = View(now=world, before=world)
-        well = bool(pods) and KSTATUS.judge(view).accepts and all(_well(pod) for pod in pods)
-        if not well or world.alerts is None or alerts_of(world):
-            return None
+        waits = [str(dig(pod, "metadata", "name")) for pod in pods if not _well(pod)]
+        if waits or not pods:
+            return f"pods are not ready: {', '.join(waits) or 'none is there'}"
+        if not KSTATUS.judge(View(now=world, before=world)).accepts:
+            return "something is not rolled out"
+        if world.alerts is None:
+            return "Prometheus does not answer"
+        if alerts_of(world):
+            return f"alerts are active: {', '.join(alerts_of(world))}"
         answered = await self.reader.query(
             f'count(sum by (service) (rate(http_requests_total{{namespace="{self.namespace}",'
             f'code="200"}}[4s])) > 0)'
         )
-        return await self.reader.look(self.namespace) if answered == len(SERVICES) else None
+        if answered != len(SERVICES):
+            return f"{answered or 0:.0f} of {len(SERVICES)} Services answer"
+        return await self.reader.look(self.namespace)
 
     async def throw_away(self) -> None:
         """Take the namespace out of its lane and delete it, without waiting for the end of it."""
