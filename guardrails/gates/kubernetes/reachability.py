@@ -35,6 +35,9 @@ _DNS_LABELS = {"k8s-app": "kube-dns"}
 """Of the cluster's DNS server, whatever it runs: CoreDNS keeps the old name's label."""
 
 
+Allowance = IngressAllowance | EgressAllowance
+
+
 class Direction(StrEnum):
     """A side of a pod, as `policyTypes` names it."""
 
@@ -216,23 +219,22 @@ def _through(land: Walls, party: Party, direction: Direction, traffic: _Traffic)
     policies = isolating(land, party, direction)
     if not policies:
         return Passage.OPEN
-    rules = (rule for policy in policies for rule in _rules(policy, direction))
+    rules = (rule for policy in policies for rule in rules_of(policy, direction))
     return _best(
-        _peers(land, party.namespace, _ends(rule), traffic.other)
+        _peers(land, party.namespace, peers_of(rule), traffic.other)
         for rule in rules
         if _names_port(rule.ports, traffic.port, traffic.names)
     )
 
 
-Allowance = IngressAllowance | EgressAllowance
-
-
-def _rules(policy: NetworkPolicy, direction: Direction) -> Sequence[Allowance]:
+def rules_of(policy: NetworkPolicy, direction: Direction) -> Sequence[Allowance]:
+    """Return what a policy lets through on one side of its pods."""
     spec = policy.spec
     return (spec.ingress if direction is Direction.INGRESS else spec.egress) or ()
 
 
-def _ends(rule: Allowance) -> Sequence[PolicyPeer]:
+def peers_of(rule: Allowance) -> Sequence[PolicyPeer]:
+    """Return the others that a rule is about; none means everybody."""
     return (rule.from_ if isinstance(rule, IngressAllowance) else rule.to) or ()
 
 

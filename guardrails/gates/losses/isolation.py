@@ -15,6 +15,13 @@ from guardrails.gates.kubernetes.objects import (
     StatefulSet,
 )
 from guardrails.gates.kubernetes.objects.network import PolicyPeer, PolicyPort
+from guardrails.gates.kubernetes.reachability import (
+    EVERYWHERE,
+    Direction,
+    is_about,
+    peers_of,
+    rules_of,
+)
 from guardrails.gates.losses.comparing import (
     TEMPLATE_LISTS,
     Ground,
@@ -25,10 +32,6 @@ from guardrails.gates.losses.comparing import (
 )
 
 LISTS = ("NetworkPolicy", *TEMPLATE_LISTS)
-
-DIRECTIONS = ("Ingress", "Egress")
-
-_EVERYWHERE = frozenset({"0.0.0.0/0", "::/0"})
 
 Labels = Mapping[str, str]
 Policies = Sequence[NetworkPolicy]
@@ -42,7 +45,7 @@ def find(ground: Ground) -> Iterator[Loss]:
     after = ground.has(NetworkPolicy)
     for old, new in _subjects(ground):
         had, has = _labels(old), _labels(new)
-        for direction in DIRECTIONS:
+        for direction in Direction:
             by = isolated_by(before, had, direction)
             if by is not None and isolated_by(after, has, direction) is None:
                 yield Loss(
@@ -73,7 +76,7 @@ def _labels(item: Owner) -> Labels:
     return template_of(item).metadata.labels or {}
 
 
-def isolated_by(policies: Policies, labels: Labels, direction: str) -> str | None:
+def isolated_by(policies: Policies, labels: Labels, direction: Direction) -> str | None:
     """Return the name of a policy that isolates pods, or None when they are open."""
     about = [p for p in policies if _selects(p, labels, direction)]
     if not about or any(_lets_all(p, direction) for p in about):
@@ -81,19 +84,15 @@ def isolated_by(policies: Policies, labels: Labels, direction: str) -> str | Non
     return about[0].metadata.name
 
 
-def _selects(policy: NetworkPolicy, labels: Labels, direction: str) -> bool:
-    types = policy.spec.policy_types
-    if not types:  # as the API fills it in
-        types = DIRECTIONS if policy.spec.egress else DIRECTIONS[:1]
-    return direction in types and policy.spec.pod_selector.selects(dict(labels))
+def _selects(policy: NetworkPolicy, labels: Labels, direction: Direction) -> bool:
+    return is_about(policy, direction) and policy.spec.pod_selector.selects(dict(labels))
 
 
-def _lets_all(policy: NetworkPolicy, direction: str) -> bool:
-    if direction == "Ingress":
-        rules = [(r.from_, r.ports) for r in policy.spec.ingress or ()]
-    else:
-        rules = [(r.to, r.ports) for r in policy.spec.egress or ()]
-    return any(_all_ports(ports) and _everybody(peers) for peers, ports in rules)
+def _lets_all(policy: NetworkPolicy, direction: Direction) -> bool:
+    return any(
+        _all_ports(rule.ports) and _everybody(peers_of(rule))
+        for rule in rules_of(policy, direction)
+    )
 
 
 def _all_ports(ports: Sequence[PolicyPort] | None) -> bool:
@@ -110,13 +109,13 @@ def _everybody(peers: Sequence[PolicyPeer] | None) -> bool:
 
 def _is_everybody(peer: PolicyPeer) -> bool:
     if peer.ip_block is not None:
-        return peer.ip_block.cidr in _EVERYWHERE and not peer.ip_block.except_
+        return peer.ip_block.cidr in EVERYWHERE and not peer.ip_block.except_
     anything = LabelSelector()
     all_pods = peer.pod_selector is None or peer.pod_selector == anything
     return all_pods and peer.namespace_selector == anything
 
 
-def _seen(policies: Policies, labels: Labels, direction: str) -> str:
+def _seen(policies: Policies, labels: Labels, direction: Direction) -> str:
     about = [p.metadata.name for p in policies if _selects(p, labels, direction)]
     if not about:
         return "no policy selects its pods"
