@@ -91,6 +91,63 @@ def test_endpoints_that_are_not_its_pods_take_requests_away(world: Any, net: Any
     assert found[0].settles_by is not None
 
 
+def test_slices_may_leave_the_name_of_an_only_port_out(world: Any, net: Any) -> None:
+    """So may the Service; the API does not require one."""
+    app = world.app()
+    del app["Service"][0]["spec"]["ports"][0]["name"]
+    del app["EndpointSlice"][0]["ports"][0]["name"]
+    assert net.wrong(CHECK, app) == []
+
+
+def test_endpoints_are_told_by_uid_or_by_name(world: Any, net: Any) -> None:
+    """A slice written by hand may leave the uid out."""
+    app = world.app()
+    for endpoint in app["EndpointSlice"][0]["endpoints"]:
+        del endpoint["targetRef"]["uid"]
+    assert net.wrong(CHECK, app) == []
+
+
+@pytest.mark.parametrize(
+    ("replicas", "selector", "deleted", "awaited"),
+    [
+        (1, "web", False, True),
+        (0, "web", False, False),
+        (1, "cart", False, False),
+        (1, "web", True, False),
+    ],
+)
+def test_the_first_pod_is_waited_for_where_a_workload_makes_one(
+    world: Any,
+    net: Any,
+    replicas: int,
+    selector: str,
+    deleted: bool,  # noqa: FBT001  # a table
+    awaited: bool,  # noqa: FBT001  # a table
+) -> None:
+    """Not where none is wanted, where others' are made, or where it is being deleted."""
+    app = net.caller("web")
+    app["Deployment"][0]["spec"]["replicas"] = replicas
+    app["Pod"], app["EndpointSlice"] = [], []
+    app["Service"][0]["spec"]["selector"] = {"app": selector}
+    if deleted:
+        app["Deployment"][0]["metadata"]["deletionTimestamp"] = world.stamp(-1)
+        app["ReplicaSet"] = []
+    (found,) = net.judged(CHECK, app, last_write_at=world.AT)
+    assert (found.settles_by is not None) == awaited
+
+
+def test_only_a_workload_of_the_services_name_is_a_forgotten_one(world: Any, net: Any) -> None:
+    """Another one that no Service reaches may be a worker, and a bare pod of the name is none."""
+    now = world.join(world.app("web"), world.app("cart"))
+    now["Service"] = [world.service("front")]
+    now["Service"][0]["spec"]["selector"] = {"app": "cart"}
+    now["EndpointSlice"] = [world.endpoints("front", ["cart-1-0", "cart-1-1", "cart-1-2"])]
+    assert net.wrong(CHECK, now) == []
+    bare = world.pod("front", app="bare")
+    bare["metadata"]["ownerReferences"] = []
+    assert net.wrong(CHECK, net.with_(now, "Pod", bare)) == []
+
+
 def test_a_selector_widened_to_another_application_is_violated(world: Any, net: Any) -> None:
     """Half of the requests go to pods that stood behind another Service all along."""
     before = world.join(world.app("web"), world.app("cart"))
