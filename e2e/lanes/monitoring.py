@@ -163,7 +163,11 @@ class LaneMonitoring:
         for name in ("rules", "prometheus"):
             if name in touched:
                 self._files[name].write_text(self._kept[name], encoding="utf-8")
-        if touched & {"stopped prometheus"}:
+        if touched & {"stopped prometheus", "restarted prometheus"}:
+            # Series that ended while it was down have no last sample: queries that look back
+            # would find them, and alerts fire by them, for five minutes.
+            self._children["prometheus"].stop(timeout=1.0)
+            shutil.rmtree(self._folder / "prometheus", ignore_errors=True)
             self.start_one("prometheus")
         elif touched & {"rules", "prometheus"}:
             self._reload("rules")
