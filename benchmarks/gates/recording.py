@@ -22,6 +22,7 @@ from benchmarks.gates.live.sources import Noted
 from benchmarks.gates.results import Ours
 from benchmarks.gates.world import Thing, World
 from guardrails.core.incident import Incident
+from guardrails.gates.alerts.prometheus import JOBS
 
 PROMETHEUS_PATHS = (
     "/api/v1/alerts",
@@ -130,8 +131,8 @@ class Recorder:
         self._wrote_at = at
 
     async def _keep(self, world: World, *, mark: str) -> None:
-        queries = [query_path(q) for q in self._sources.prometheus.queries]
-        paths = [*PROMETHEUS_PATHS, *queries]
+        asked = dict.fromkeys((*JOBS, *self._sources.prometheus.queries))
+        paths = [*PROMETHEUS_PATHS, *map(query_path, asked)]
         answers, held = await asyncio.gather(
             self._answers(self._prometheus, paths),
             self._answers(self._alertmanager, ALERTMANAGER_PATHS),
