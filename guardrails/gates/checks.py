@@ -229,7 +229,7 @@ class Witness:
         status = "" if read.status is ReadStatus.ERROR else f"{read.status}: "
         return self.unknown(
             source,
-            observed=f"{status}{read.message}".strip(": "),
+            observed=f"{status}{read.message}".strip(": ") or "could not be read",
             expected="a readable answer",
             temporary=read.temporary,
         )
