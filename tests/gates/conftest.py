@@ -68,8 +68,9 @@ class World:
 
     def __init__(self) -> None:
         self.held: Counter[str] = Counter()
-        self.catalogue: Catalogue | None = None
         """How many views each check was held to the conformance kit on."""
+        self.catalogue: Catalogue | None = None
+        """What checks are known to say, while a test is held to it."""
 
     def stamp(self, seconds: float = -3600.0) -> str:
         """Write a time relative to now as the API does."""

@@ -146,17 +146,20 @@ def _grounds(view: View, namespace: str) -> Iterator[Ground]:
     past = view.reference.snapshot
     knows = view.reference.knows(Node.__name__, "")
     start = view.reference.start
+    now = _nodes(view.look)
+    before = _nodes(past) if past is not None and knows else None
+    began = _nodes(start) if start is not None else None
     for key, names in like.items():
         pods = _pods(view.look, namespace, names)
         old = _pods(past, namespace, names) if past is not None else []
         yield Ground(
             namespace=namespace,
             template=templates[key],
-            now=_nodes(view.look),
-            before=_nodes(past) if past is not None and knows else None,
+            now=now,
+            before=before,
             used=frozenset(p.spec.node_name for p in (*pods, *old)),
             waiting=tuple(filter(_waits, pods)),
-            start=_nodes(start) if start is not None else None,
+            start=began,
             meant=key in meant,
         )
 
