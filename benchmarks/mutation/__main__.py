@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.mutation.modules import modules
 from benchmarks.mutation.outcomes import Mutant, Outcome, killed_share, read_outcomes, rows
-from benchmarks.mutation.workspace import MutmutError, diff_of, prepare, run_mutmut
+from benchmarks.mutation.workspace import MutmutError, diffs_of, prepare, run_mutmut
 from benchmarks.tables import RESULTS, save, show
 
 LEAST_KILLED = 0.9
@@ -46,13 +46,9 @@ def main() -> int:
 def report(mutants: Sequence[Mutant], folder: Path) -> int:
     """Print the table and the survivors, write the JSON, and return the exit code."""
     left = [m for m in mutants if m.outcome in {Outcome.SURVIVED, Outcome.UNTRIED}]
+    diffs = diffs_of(folder, left)
     survivors = [
-        {
-            "module": m.module,
-            "mutant": m.name,
-            "outcome": m.outcome,
-            "diff": diff_of(folder, m.name),
-        }
+        {"module": m.module, "mutant": m.name, "outcome": m.outcome, "diff": diffs[m.name]}
         for m in left
     ]
     show("Mutants of the check functions", rows(mutants), width=120)

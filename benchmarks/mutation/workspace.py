@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.mutation.modules import PACKAGES, ROOT
+from benchmarks.mutation.outcomes import Mutant
 
 COPIED = ("guardrails", "tests", "benchmarks", "docs", "e2e", "guarded_agent_entry.py")
 """With `pyproject.toml`: what the tests of the checks need."""
@@ -22,6 +23,15 @@ PYTEST = ("-p", "no:randomly", "-p", "no:cacheprovider", "-x", "-q")
 WORDING = (r"^\s*(observed|expected|settling|detail)=", r'^\s*f?"')
 """Lines that hold words and no logic. What checks say is held word by word by `tests/gates/said`
 already; three mutants of each sentence would only count that again."""
+
+
+_SHOW = """
+import json, sys
+from mutmut.mutation.diff_apply import get_diff_for_mutant
+asked = json.load(sys.stdin)
+json.dump({name: get_diff_for_mutant(name, path=path) for name, path in asked}, sys.stdout)
+"""
+"""mutmut finds its workspace by the current directory; `mutmut show` would load it per mutant."""
 
 
 class MutmutError(Exception):
@@ -77,17 +87,24 @@ def run_mutmut(folder: Path, *, log: Path, children: int) -> None:
         raise MutmutError(f"mutmut ended with {ended.returncode}; see {log}: " + " / ".join(last))
 
 
-def diff_of(folder: Path, mutant: str) -> str:
-    """Return the changed lines of a mutant, as a diff without its head."""
+def diffs_of(folder: Path, mutants: Sequence[Mutant]) -> dict[str, str]:
+    """Return the changed lines of each mutant by its name: a diff without its head."""
+    if not mutants:
+        return {}
     shown = subprocess.run(
-        [sys.executable, "-m", "mutmut", "show", mutant],
+        [sys.executable, "-c", _SHOW],
         cwd=folder,
         env=_environment(),
+        input=json.dumps([(mutant.name, mutant.module) for mutant in mutants]),
         capture_output=True,
         text=True,
         check=True,
     )
-    lines = shown.stdout.splitlines()
+    return {name: _changed(diff) for name, diff in json.loads(shown.stdout).items()}
+
+
+def _changed(diff: str) -> str:
+    lines = diff.splitlines()
     return "\n".join(x for x in lines if x[:1] in "+-" and x[:3] not in {"+++", "---"})
 
 

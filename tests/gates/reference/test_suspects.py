@@ -226,6 +226,29 @@ def test_a_policy_of_the_mesh_since_then_is_a_difference(world: Any) -> None:
         assert found.snapshot == chosen
 
 
+@pytest.mark.parametrize(
+    ("then", "now", "chosen"),
+    [("ambient", None, True), (None, "ambient", True), ("ambient", "ambient", False)],
+)
+def test_a_label_of_the_namespace_since_then_is_a_difference(
+    world: Any, then: str | None, now: str | None, *, chosen: bool
+) -> None:
+    """It puts the pods into a mesh, or takes them out; no other object shows that."""
+
+    def labelled(minutes_ago: float, value: str | None) -> Snapshot:
+        labels = {"istio.io/dataplane-mode": value} if value else {}
+        mine = {"metadata": {"name": "shop", "labels": labels}}
+        other = {"metadata": {"name": "else", "labels": {"at": str(minutes_ago)}}}
+        listed = world.listed("Namespace", [mine, other], world.OK)
+        look = with_rules(world, seen(world, healthy(world), minutes_ago))
+        kept = [x for x in look.lists if x.key.kind != "Namespace"]
+        return msgspec.structs.replace(look, lists=(listed, *kept))
+
+    near = labelled(6, then)
+    found = choose_reference([("near", near)], incident(world, 5), start=labelled(0, now))
+    assert found.snapshot == (near if chosen else None)
+
+
 def seen_again(look: Snapshot, world: Any) -> Snapshot:
     """The same a while later."""
     return msgspec.structs.replace(look, at=world.AT)
