@@ -1,5 +1,6 @@
 """Rules of the reference: what they lost, what they may lose, and under which names they fire."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from guardrails.gates.alerts.checks import ALERT_CLEAR, NO_NEW_ALERT
 from guardrails.gates.alerts.live import ALERT_RULE_LIVE
 from guardrails.gates.alerts.rules_kept import ALERT_RULES_KEPT
 from guardrails.gates.alerts.watchdog import WATCHDOG_FIRES
-from guardrails.gates.snapshot import AlertmanagerState, RoutedAlert
+from guardrails.gates.snapshot import AlertmanagerState, PrometheusServer, RoutedAlert
 
 SATISFIED, VIOLATED, UNKNOWN = (
     EvidenceState.SATISFIED,
@@ -203,6 +204,27 @@ def test_a_watchdog_that_is_silent_is_violated(world: Any) -> None:
         (SATISFIED, "prometheus"),
         (VIOLATED, "alertmanager"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("ago", "settles"), [(119, True), (120, False), (121, False), (None, False)]
+)
+def test_a_server_that_just_started_gets_two_minutes(
+    world: Any, ago: int | None, *, settles: bool
+) -> None:
+    """Prometheus evaluates from its start on, and sends again a minute after it sent last."""
+    started = None if ago is None else world.AT - timedelta(seconds=ago)
+    by = world.AT + timedelta(seconds=120 - ago) if settles and ago is not None else None
+    silent = world.alerts(
+        rules=(world.rule(**WATCHDOG),), server=PrometheusServer(started_at=started)
+    )
+    firing = world.alerts(world.firing("Watchdog"), rules=(world.rule(**WATCHDOG),))
+    begun = world.look({}, at=-60, prometheus=firing, alertmanager=HELD)
+    before = world.reference(start=begun)
+    (found,) = world.judge(WATCHDOG_FIRES, world.look({}, prometheus=silent), reference=before)
+    assert found.settles_by == by
+    _, lost_ = watchdog(world, fires=True, held=AlertmanagerState(started_at=started))
+    assert lost_.settles_by == by
 
 
 def test_a_watchdog_that_never_arrived_is_not_missed(world: Any) -> None:
