@@ -47,8 +47,9 @@ bench-gates: $(VENV)/.ready ## Cases by gates, live (CASES=DIR ONLY='GLOB' LANES
 	$(BIN)/python -m benchmarks.gates --lanes $(LANES) $(if $(CASES),--cases '$(CASES)') \
 	  $(if $(ONLY),--only '$(ONLY)') $(BENCH_ARGS)
 
-mutants: $(VENV)/.ready ## Mutation testing of the check functions (ONLY='GLOB')
-	$(BIN)/python -m benchmarks.mutation $(if $(ONLY),--only '$(ONLY)')
+mutants: $(VENV)/.ready ## Mutation testing of the check functions (ONLY='GLOB', WORKSPACE=DIR)
+	$(BIN)/python -m benchmarks.mutation $(if $(ONLY),--only '$(ONLY)') \
+	  $(if $(WORKSPACE),--workspace '$(WORKSPACE)')
 
 demo-picture: $(VENV)/.ready ## Draw docs/images/demo.svg from a run of the demo
 	$(BIN)/python docs/images/draw_demo.py

@@ -7,6 +7,7 @@ ten are killed, 2 when nothing matches or mutmut cannot run.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.mutation.modules import modules
 from benchmarks.mutation.outcomes import Mutant, Outcome, killed_share, read_outcomes, rows
-from benchmarks.mutation.workspace import MutmutError, diffs_of, prepare, run_mutmut
+from benchmarks.mutation.workspace import TYPES, MutmutError, diffs_of, prepare, run_mutmut
 from benchmarks.tables import RESULTS, save, show
 
 LEAST_KILLED = 0.9
@@ -31,9 +32,14 @@ def main() -> int:
         print("error: no module that defines a check matches", file=sys.stderr)
         return USAGE_ERROR
     RESULTS.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="mutants-") as name:
-        folder = Path(name)
-        prepare(folder, targets)
+    with contextlib.ExitStack() as stack:
+        folder: Path | None = options.workspace
+        if folder is None:
+            kept = tempfile.TemporaryDirectory(prefix="mutants-")
+            folder = Path(stack.enter_context(kept))
+        if not (folder / TYPES).exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            prepare(folder, targets)
         try:
             run_mutmut(folder, log=RESULTS / "mutation.log", children=options.children)
         except MutmutError as error:
@@ -63,6 +69,13 @@ def report(mutants: Sequence[Mutant], folder: Path) -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.mutation", description=__doc__)
     parser.add_argument("--only", action="append", default=[], metavar="GLOB", help="by path")
+    parser.add_argument(
+        "--workspace",
+        type=Path,
+        metavar="DIR",
+        help="keep the copy of the project there; a run that was broken off goes on with it, by "
+        "the sources and modules that it was made of",
+    )
     parser.add_argument("--children", type=int, default=os.cpu_count() or 1)
     return parser.parse_args()
 
