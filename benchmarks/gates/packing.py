@@ -33,6 +33,7 @@ _OF_THE_MACHINE = (
 )
 """Where Prometheus was started, and the authority that every namespace is told."""
 
+_NEUTRAL = b"00000000-0000-0000-0000-"
 _UID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -61,6 +62,17 @@ class Pack:
         kind, *parts = self.packed.blobs[digest]
         items = [bytes(self.packed.items[part]) for part in parts]
         return b"[" + b",".join(items) + b"]" if kind == "list" else items[0]
+
+    def whole(self, recording: Recording) -> Recording:
+        """Return a case with its lists, as it was before it was packed."""
+        used = {
+            digest
+            for frame in recording.frames
+            for table in (frame.lists, frame.prometheus, frame.alertmanager)
+            for digest in table.values()
+        }
+        blobs = {digest: msgspec.Raw(self.blob(digest)) for digest in sorted(used)}
+        return msgspec.structs.replace(recording, blobs=blobs)
 
 
 def read_pack(path: Path = SHIPPED) -> Pack:
@@ -144,8 +156,10 @@ class _Cleaner:
         return self.clean(text.encode()).decode()
 
     def _uid(self, found: re.Match[bytes]) -> bytes:
+        if found[0].startswith(_NEUTRAL):
+            return found[0]  # of a case that was packed before
         number = len(self._uids) + 1
-        return self._uids.setdefault(found[0], b"00000000-0000-0000-0000-%012d" % number)
+        return self._uids.setdefault(found[0], _NEUTRAL + b"%012d" % number)
 
 
 def main() -> None:
@@ -154,6 +168,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", action="append", default=[], metavar="GLOB", help="by case id")
     parser.add_argument("--output", type=Path, default=SHIPPED)
+    parser.add_argument(
+        "--add", action="store_true", help="keep the other cases that are in the output already"
+    )
     options = parser.parse_args()
     recordings = [
         msgspec.json.decode(path.read_bytes(), type=Recording)
@@ -161,6 +178,11 @@ def main() -> None:
     ]
     globs: list[str] = options.only
     kept = [r for r in recordings if not globs or any(fnmatchcase(r.id, g) for g in globs)]
+    if options.add:
+        pack, new = read_pack(options.output), {recording.id: recording for recording in kept}
+        # In the old order: lists that are alike compress well when they stand close together.
+        old = [new.pop(one.id, None) or pack.whole(one) for one in pack.recordings]
+        kept = [*old, *new.values()]
     size = write_pack(kept, options.output)
     sys.stdout.write(f"{len(kept)} cases in {size / 2**20:.2f} MiB: {options.output}\n")
 
