@@ -13,7 +13,8 @@ from guardrails.core.ids import CheckId
 from guardrails.gates.checks import Check, View, Witness, aside, refer, unread_lists
 from guardrails.gates.kubernetes.backing import network
 from guardrails.gates.kubernetes.edges import Client, Edge, edges_of, parties
-from guardrails.gates.kubernetes.objects import AuthorizationPolicy, Namespace, PeerAuthentication
+from guardrails.gates.kubernetes.namespaces import labels_of
+from guardrails.gates.kubernetes.objects import AuthorizationPolicy, PeerAuthentication
 from guardrails.gates.kubernetes.objects.mesh import MeshRule, MeshSource
 from guardrails.gates.kubernetes.reachability import Party
 from guardrails.gates.kubernetes.topology import WORKLOAD_LISTS, territory
@@ -70,11 +71,6 @@ def _is_attached(policy: AuthorizationPolicy, party: Party, look: Snapshot) -> b
     return False
 
 
-def _labels_of(look: Snapshot, namespace: str) -> dict[str, str] | None:
-    items = look.objects(Namespace, namespace)
-    return next((i.metadata.labels or {} for i in items if i.metadata.name == namespace), None)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Judging:
     witness: Witness
@@ -84,8 +80,8 @@ class _Judging:
         """Judge namespaces that were in the mesh and left it."""
         past = self.view.reference.snapshot
         for namespace in self.view.scope.namespaces:
-            now = _labels_of(self.view.look, namespace)
-            old = _labels_of(past, namespace) if past is not None else None
+            now = labels_of(self.view.look, namespace)
+            old = labels_of(past, namespace) if past is not None else None
             for label, value in _INTO.items():
                 if now is None or old is None or old.get(label) != value:
                     continue
@@ -234,7 +230,7 @@ class _Judging:
 
     def _in_mesh(self, client: Client, party: Party) -> bool:
         """Tell whether pods are in the mesh: by a sidecar, or a label of theirs or of the place."""
-        labels = _labels_of(self.view.look, party.namespace) or {}
+        labels = labels_of(self.view.look, party.namespace) or {}
         mode = party.labels.get(AMBIENT, labels.get(AMBIENT, ""))
         pods = territory(self.view.look, party.namespace).by_owner.get(client.owner, ())
         return mode == "ambient" or any(

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from guardrails.gates.kubernetes.namespaces import labels_of
 from guardrails.gates.kubernetes.objects import (
     AuthorizationPolicy,
     ConfigMap,
@@ -20,7 +21,6 @@ from guardrails.gates.kubernetes.objects import (
     Ingress,
     KubeObject,
     LimitRange,
-    Namespace,
     NetworkPolicy,
     PeerAuthentication,
     PodDisruptionBudget,
@@ -67,21 +67,17 @@ def changes(newer: Snapshot, older: Snapshot, namespaces: Iterable[str]) -> Iter
         for kind in DECLARED:
             if _is_read(kind, newer, namespace) and _is_read(kind, older, namespace):
                 yield from _between(kind, newer, older, namespace)
-        if _is_read(Namespace, newer, namespace) and _is_read(Namespace, older, namespace):
-            yield from _labels(newer, older, namespace)
+        yield from _labels(newer, older, namespace)
 
 
 def _labels(newer: Snapshot, older: Snapshot, namespace: str) -> Iterator[str]:
     """Yield labels of the namespace itself: they choose its mesh and who may talk to it."""
-    before, after = _labels_of(older, namespace), _labels_of(newer, namespace)
+    before, after = labels_of(older, namespace), labels_of(newer, namespace)
+    if before is None or after is None:
+        return
     for label in sorted(before.keys() | after.keys()):
         if before.get(label) != after.get(label):
             yield f"label {label} of Namespace {namespace} was changed"
-
-
-def _labels_of(look: Snapshot, namespace: str) -> dict[str, str]:
-    items = look.objects(Namespace, namespace)
-    return next((i.metadata.labels or {} for i in items if i.metadata.name == namespace), {})
 
 
 def _is_read(kind: type[KubeObject], look: Snapshot, namespace: str) -> bool:
