@@ -16,7 +16,14 @@ from pathlib import Path
 
 from benchmarks.mutation.modules import modules
 from benchmarks.mutation.outcomes import Mutant, Outcome, killed_share, read_outcomes, rows
-from benchmarks.mutation.workspace import TYPES, MutmutError, diffs_of, prepare, run_mutmut
+from benchmarks.mutation.workspace import (
+    TYPES,
+    MutmutError,
+    diffs_of,
+    made_of,
+    prepare,
+    run_mutmut,
+)
 from benchmarks.tables import RESULTS, save, show
 
 LEAST_KILLED = 0.9
@@ -37,7 +44,9 @@ def main() -> int:
         if folder is None:
             kept = tempfile.TemporaryDirectory(prefix="mutants-")
             folder = Path(stack.enter_context(kept))
-        if not (folder / TYPES).exists():
+        if (folder / TYPES).exists():
+            targets = made_of(folder)
+        else:
             folder.mkdir(parents=True, exist_ok=True)
             prepare(folder, targets)
         try:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -69,6 +70,12 @@ def prepare(folder: Path, targets: Sequence[str]) -> None:
         "venv": Path(sys.prefix).name,
     }
     (folder / TYPES).write_text(json.dumps(types), encoding="utf-8")
+
+
+def made_of(folder: Path) -> list[str]:
+    """Return the modules that a workspace was prepared for."""
+    project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+    return list(project["tool"]["mutmut"]["only_mutate"])
 
 
 def run_mutmut(folder: Path, *, log: Path, children: int) -> None:
