@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import cast, get_origin
+from typing import Literal, cast, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -200,7 +200,8 @@ def _from_names(
         if key not in is_list:
             trouble.append(f"{written[key]}: unknown setting; {_suggest(key, known)}")
         else:
-            values[key] = _typed(value, as_list=is_list[key]) if isinstance(value, str) else value
+            typed = _typed(value, key, as_list=is_list[key]) if isinstance(value, str) else value
+            values[key] = typed
     data = nested(values)
     try:
         Settings.model_validate(data, context=WRITTEN)
@@ -229,14 +230,30 @@ def _suggest(key: str, known: Mapping[str, str]) -> str:
     return f"known sections: {', '.join(Sections.model_fields)}"
 
 
-def _typed(text: str, *, as_list: bool) -> object:
+def _typed(text: str, key: str, *, as_list: bool) -> object:
     text = text.strip()
     if as_list:
         inner = text.removeprefix("[").removesuffix("]")
         return [item for part in inner.split(",") if (item := part.strip().strip("\"'"))]
-    if text.lower() in _WORDS:
+    if text.lower() in _WORDS and not _takes(_annotation(key), text):
         return _WORDS[text.lower()]
     return int(text) if _WHOLE.fullmatch(text) else text
+
+
+def _annotation(key: str) -> object:
+    section, _, name = key.partition(".")
+    field = Settings.model_fields[section]
+    if not name:
+        return field.annotation
+    kind = cast("type[BaseModel]", field.annotation)
+    return kind.model_fields[name].annotation
+
+
+def _takes(annotation: object, text: str) -> bool:
+    """Tell whether a setting takes a word as it is: `fsm.machine=none` means the word."""
+    if get_origin(annotation) is Literal:
+        return text in get_args(annotation)
+    return annotation is str
 
 
 def _descend(data: Mapping[str, object], path: KeyPath) -> Mapping[str, object]:

@@ -48,9 +48,12 @@ def test_an_interrupt_cancels_the_work_inside_a_loop() -> None:
         run_sync(work())
 
     loop = asyncio.new_event_loop()
+    # A shell that starts us in the background has the signal ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
             loop.run_until_complete(main())
     finally:
+        signal.signal(signal.SIGINT, before)
         loop.close()
     assert heard == ["cancelled"]
