@@ -1,0 +1,246 @@
+"""What an agent says that it is about to do, and whether its call is that.
+
+Only plain statements count: a first-person clause or a gerund at the head of a sentence, with a
+verb of the trade. Where the words leave room (`fix it`, `now the other one`) nothing is compared,
+because a call that is stopped by mistake costs a turn and trust.
+"""
+
+import re
+from collections.abc import Container, Iterator
+from enum import StrEnum
+
+import msgspec
+
+from guardrails.actions.prose import entities_in_prose
+from guardrails.actions.tables import tokens
+from guardrails.core.toolaction import Effect, Operation, Target, ToolAction
+
+
+class Deed(StrEnum):
+    """What a verb does, as coarsely as people speak."""
+
+    LOOK = "look"
+    SCALE = "scale"
+    RESTART = "restart"
+    ROLL_BACK = "roll back"
+    DELETE = "delete"
+    CHANGE = "change"
+    """Any other change: patch, set, apply, create."""
+
+
+_DEEDS = {
+    Deed.LOOK: tokens(
+        "check look inspect see view list get describe examine investigate verify confirm review"
+        " read query fetch compare watch monitor find gather collect search analyze analyse"
+    ),
+    Deed.SCALE: tokens("scale"),
+    Deed.RESTART: tokens("restart bounce recycle"),
+    Deed.ROLL_BACK: tokens("rollback revert undo roll"),
+    Deed.DELETE: tokens("delete remove kill evict drain uninstall"),
+    Deed.CHANGE: tokens("patch edit update set apply create add correct point modify increase"),
+}
+_BY_VERB = {verb: deed for deed, verbs in _DEEDS.items() for verb in verbs}
+_BY_OPERATION = {
+    "scale": Deed.SCALE,
+    "rollout restart": Deed.RESTART,
+    "restart": Deed.RESTART,
+    "rollout undo": Deed.ROLL_BACK,
+    "rollback": Deed.ROLL_BACK,
+    "undo": Deed.ROLL_BACK,
+    "revert": Deed.ROLL_BACK,
+    "delete": Deed.DELETE,
+    "drain": Deed.DELETE,
+    "evict": Deed.DELETE,
+    "uninstall": Deed.DELETE,
+    "remove": Deed.DELETE,
+    "kill": Deed.DELETE,
+}
+_SAME = frozenset(
+    {
+        # A change of replicas is a patch, a restart deletes pods, a rollback applies a revision.
+        *((Deed.CHANGE, deed) for deed in (Deed.SCALE, Deed.ROLL_BACK)),
+        (Deed.SCALE, Deed.CHANGE),
+        (Deed.ROLL_BACK, Deed.CHANGE),
+        (Deed.RESTART, Deed.DELETE),
+        (Deed.DELETE, Deed.CHANGE),
+    }
+)
+"""Pairs of what is said and what is done that mean the same in other words."""
+
+_SAID = re.compile(
+    r"\b(?:I(?:['\u2019]ll|\s+will|\s+am\s+going\s+to|\s+need\s+to|\s+should|\s+must|\s+want\s+to"
+    r"|['\u2019]m\s+going\s+to)|let\s+me|let['\u2019]?s|let\s+us|going\s+to|I)\s+"
+    r"(?:(?:now|first|then|also|just|quickly|next|try\s+to|have\s+to)\s+)*"
+    r"(?P<verb>[a-z]+)\b(?P<rest>(?:(?!\b(?:I|let)\b)[^.!?;\n])*)",
+    re.IGNORECASE,
+)
+_GERUND = re.compile(
+    r"(?:^|[.!?;\n]\s*)(?:now,?\s+|next,?\s+)?(?P<verb>[a-z]+)ing\b(?P<rest>[^.!?;\n]*)",
+    re.IGNORECASE,
+)
+_SEVERAL = re.compile(r",|\band\b|\bboth\b|\beach\b|\ball\b", re.IGNORECASE)
+"""Several things are looked at one after the other, and a call is one of them."""
+_QUOTED = re.compile(
+    r"(?:deployments?|services?|pods?|statefulsets?|daemonsets?|jobs?|nodes?)"
+    r"\s+[`'\"]([a-z0-9][a-z0-9.-]*)[`'\"]",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+_NO_PLAN = re.compile(
+    r"\b(?:not|never|without|instead\s+of|rather\s+than|before|will|would|should)\b", re.IGNORECASE
+)
+"""In a clause that denies something, or says what it would show (`fetching the logs will tell`)."""
+_PURPOSE = re.compile(
+    r"\b(?:to|so|because|which|whether|since|that|for|in\s+order)\b|[(]", re.IGNORECASE
+)
+"""What stands behind these is not what is acted on: `list the pods to find the one of checkout`."""
+_PLACE = re.compile(
+    r"\b(?:in|of)\s+(?:the\s+)?[`'\"]?(?!(?:th|each|all|any|same|its|our)\w*\b)"
+    r"(?P<name>[a-z0-9][a-z0-9-]*)[`'\"]?\s+namespace\b"
+    r"|\bnamespace\s+[`'\"]?(?!(?:to|in|with|and|or|for|is|so|by|as|on|of|from|of|now|first)\b)"
+    r"(?P<after>[a-z0-9][a-z0-9-]*)",
+    re.IGNORECASE,
+)
+_LONGEST = 4_000
+"""Characters of a turn that are read, from its end: what is about to be done is said last."""
+
+
+class Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that an agent says it is about to do."""
+
+    deed: Deed
+    words: str
+    """The clause, for quoting."""
+    names: tuple[str, ...] = ()
+    """Objects that it names."""
+    namespace: str = ""
+
+
+def intents_in(text: str, *, known: Container[str] = ()) -> tuple[Intent, ...]:
+    """Return what a turn says is about to be done, in order.
+
+    Args:
+        text: The turn's words.
+        known: Names of objects that occurred in the run. People write `the checkout deployment`,
+            where nothing but knowing the name tells it from any other word.
+
+    >>> said = intents_in("I'll restart the checkout deployment.", known={"checkout"})
+    >>> [(intent.deed, intent.names) for intent in said]
+    [(<Deed.RESTART: 'restart'>, ('checkout',))]
+    """
+    read = text[-_LONGEST:]
+    found = [
+        (match.start(), intent)
+        for pattern in (_SAID, _GERUND)
+        for match in pattern.finditer(read)
+        if (intent := _intent(match, known)) is not None
+    ]
+    return tuple(intent for _, intent in sorted(found, key=lambda pair: pair[0]))
+
+
+def mismatch(intents: tuple[Intent, ...], action: ToolAction) -> str | None:
+    """Tell how a call differs from everything that was said; None when it fits, or may.
+
+    Args:
+        intents: What the turn said. Of none, everything fits.
+        action: What the call means. One that was not understood fits.
+
+    Returns:
+        What was said and what the call does, in a sentence.
+    """
+    if not intents or not action.understood or action.effect is Effect.FINISH:
+        return None
+    differences = [_difference(intent, action) for intent in intents]
+    if any(one is None for one in differences):
+        return None
+    return differences[-1]
+
+
+def _intent(match: re.Match[str], known: Container[str]) -> Intent | None:
+    deed = _deed_of(match["verb"].lower())
+    if deed is None or _NO_PLAN.search(match["rest"]) is not None:
+        return None
+    words = " ".join(match[0].split()).lstrip(".!?; ")
+    object_ = _PURPOSE.split(match["rest"], maxsplit=1)[0]
+    several = deed is Deed.LOOK and _SEVERAL.search(object_) is not None
+    place = _PLACE.search(match["rest"])
+    return Intent(
+        deed=deed,
+        words=words,
+        names=() if several else tuple(dict.fromkeys(_names(object_, known))),
+        namespace=(place["name"] or place["after"]).lower() if place else "",
+    )
+
+
+def _deed_of(verb: str) -> Deed | None:
+    """Read a verb, or what is left of one before `ing`: `scal`, `delet`, `set` + t."""
+    for form in (verb, f"{verb}e", verb[:-1] if verb[-1:] == verb[-2:-1] else verb):
+        if (deed := _BY_VERB.get(form)) is not None:
+            return deed
+    return None
+
+
+def _names(words: str, known: Container[str]) -> Iterator[str]:
+    for entity in entities_in_prose(words):
+        # A namespace is a place, a container a part, and "Service definition" no name.
+        plain = entity.name in known or any(char in entity.name for char in "-0123456789")
+        if entity.kind not in {"namespace", "container"} and plain:
+            yield entity.name
+    yield from (word.lower() for word in _QUOTED.findall(words))
+    yield from (word for word in _WORD.findall(words.lower()) if word in known)
+
+
+def _difference(intent: Intent, action: ToolAction) -> str | None:
+    done = [op for op in action.operations if op.effect is action.effect] or [*action.operations]
+    for operation in done:
+        if _fits(intent, operation, action.effect):
+            return None
+    shown = _written(done[-1]) if done else action.effect.value
+    return f"what was said is \u201c{intent.words}\u201d, and the call is `{shown}`"
+
+
+def _fits(intent: Intent, operation: Operation, effect: Effect) -> bool:
+    deed = _done(operation, effect)
+    if deed is Deed.LOOK:
+        # Looking before a change is prudent; looking elsewhere than said is not, if both are named.
+        return intent.deed is not Deed.LOOK or _meets(intent, operation.targets)
+    if intent.deed is not deed and (intent.deed, deed) not in _SAME:
+        return False
+    return _meets(intent, operation.targets)
+
+
+def _done(operation: Operation, effect: Effect) -> Deed:
+    if effect is Effect.READ:
+        return Deed.LOOK
+    found = _BY_OPERATION.get(operation.verb)
+    if found is not None:
+        return found
+    return Deed.DELETE if effect is Effect.DESTRUCTIVE else Deed.CHANGE
+
+
+def _meets(intent: Intent, targets: tuple[Target, ...]) -> bool:
+    """Tell whether the objects and the namespace agree, as far as both sides name them."""
+    spaces = {target.namespace for target in targets if target.namespace}
+    if intent.namespace and spaces and intent.namespace not in spaces:
+        return False
+    named = {target.name for target in targets if target.name and target.kind not in _TEXTS}
+    if not intent.names or not named:
+        return True
+    return any(_alike(said, name) for said in intent.names for name in named)
+
+
+_TEXTS = frozenset({"query", "url", "file"})
+
+
+def _alike(said: str, name: str) -> bool:
+    """Tell whether two names may mean one thing: a pod or a Service of the workload, say."""
+    return said in name or name in said
+
+
+def _written(operation: Operation) -> str:
+    names = " ".join(
+        f"{target.kind}/{target.name}" if target.kind else target.name
+        for target in operation.targets
+        if target.name
+    )
+    return f"{operation.program} {operation.verb} {names}".strip()

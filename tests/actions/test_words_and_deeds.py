@@ -1,0 +1,104 @@
+"""What an agent says: its hypotheses, what it is about to do, and whether its call is that."""
+
+import json
+
+import pytest
+
+from guardrails.actions.classify import classify
+from guardrails.actions.hypotheses import hypotheses_in
+from guardrails.actions.intents import Deed, intents_in, mismatch
+from guardrails.actions.overlap import shows
+from guardrails.core.toolaction import Target
+
+KNOWN = {"checkout", "payment", "web"}
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("I suspect that deployment `checkout` got a bad image.", ("deployment/checkout",)),
+        ("Hypothesis: the Service web-api selects nothing.", ("service/web-api",)),
+        ("The root cause is deployment `web`, which was scaled.", ("deployment/web",)),
+        ("Deployment checkout-v2 is failing because of its probe.", ("deployment/checkout-v2",)),
+        ("I look at deployment `checkout`.", ()),
+        ("I suspect something is wrong.", ()),
+        ("", ()),
+    ],
+)
+def test_a_hypothesis_names_an_object_and_blames_it(text: str, named: tuple[str, ...]) -> None:
+    """Naming alone is a look; blaming without a name is a feeling."""
+    assert hypotheses_in(text) == named
+
+
+@pytest.mark.parametrize(
+    ("text", "deeds"),
+    [
+        ("I'll restart the deployment.", [Deed.RESTART]),
+        ("Let me check the pods, then I will scale it.", [Deed.LOOK, Deed.SCALE]),
+        ("Checking the logs of payment.", [Deed.LOOK]),
+        ("Now scaling deployment web.", [Deed.SCALE]),
+        ("I should not delete anything.", []),
+        ("Fetching the logs will show why.", []),
+        ("The pods are running.", []),
+        ("I believe it is the image.", []),
+    ],
+)
+def test_plans_are_found_and_nothing_else(text: str, deeds: list[Deed]) -> None:
+    """What is denied, hoped for or believed is no plan."""
+    assert [intent.deed for intent in intents_in(text)] == deeds
+
+
+@pytest.mark.parametrize(
+    ("text", "command", "fits"),
+    [
+        ("I'll restart deployment `checkout`.", "rollout restart deploy/checkout -n shop", True),
+        ("I'll restart deployment `checkout`.", "delete pod checkout-7d-x2 -n shop", True),
+        ("I'll restart deployment `checkout`.", "rollout restart deploy/payment -n shop", False),
+        ("I'll restart the payment deployment.", "rollout restart deploy/web -n shop", False),
+        ("I'll restart deployment `checkout`.", "scale deploy/checkout --replicas=0", False),
+        ("I will scale web to three.", "patch deploy web -p '{}' -n shop", True),
+        ("Let me check the logs.", "delete deployment web -n shop", False),
+        ("Let me check the pods in namespace shop.", "get pods -n prod", False),
+        ("Let me check the pods in that namespace.", "get pods -n prod", True),
+        ("I'll fetch the logs of web and payment.", "logs deploy/web -n shop", True),
+        ("I'll scale web.", "get deploy web -n shop", True),
+        ("I fix it now.", "delete deployment web -n shop", True),
+        ("", "delete deployment web -n shop", True),
+    ],
+)
+def test_a_call_fits_what_was_said_or_does_not(text: str, command: str, *, fits: bool) -> None:
+    """Where words leave room, they fit; looking before a change fits any plan."""
+    action = classify("kubectl", json.dumps({"command": command}))
+    assert (mismatch(intents_in(text, known=KNOWN), action) is None) is fits
+
+
+def test_a_mismatch_quotes_both_sides() -> None:
+    """Whoever is asked which is meant sees what was said and what would run."""
+    action = classify("kubectl", json.dumps({"command": "delete deploy web -n shop"}))
+    assert mismatch(intents_in("Let me check the logs."), action) == (
+        "what was said is \u201cLet me check the logs\u201d, and the call is "
+        "`kubectl delete deployment/web`"
+    )
+
+
+DEPLOYMENT = Target(kind="deployment", name="web", namespace="shop")
+
+
+@pytest.mark.parametrize(
+    ("seen", "shown"),
+    [
+        (DEPLOYMENT, True),
+        (Target(kind="pod", namespace="shop"), True),
+        (Target(kind="pod", name="web-7d4-x2", namespace="shop"), True),
+        (Target(kind="pod", every_namespace=True), True),
+        (Target(kind="deployment", name="web"), True),
+        (Target(kind="query", name="up{service='web'}"), True),
+        (Target(kind="pod", name="cart-7d4-x2", namespace="shop"), False),
+        (Target(kind="pod", namespace="prod"), False),
+        (Target(kind="configmap", namespace="shop"), False),
+        (Target(kind="query", name="up"), False),
+    ],
+)
+def test_a_look_shows_what_was_changed_or_does_not(seen: Target, *, shown: bool) -> None:
+    """Lists of pods show workloads; another object, or another namespace, does not."""
+    assert shows(seen, DEPLOYMENT) is shown
