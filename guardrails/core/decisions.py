@@ -64,6 +64,20 @@ class Reason(StrEnum):
     EMPTY_ANSWER = "empty-answer"
     MALFORMED_CALL = "malformed-call"
     NO_PROGRESS = "no-progress"
+    PHASE_DENIED = "phase-denied"
+    """The run is in a phase that does not allow the call."""
+    EVIDENCE_MISSING = "evidence-missing"
+    """The agent asks to end before it looked at what an end needs."""
+    MISMATCH = "mismatch"
+    """The call is not what the agent said that it would do."""
+    STALLED = "stalled"
+    """A phase's budget is spent, or nothing new comes of what the agent does."""
+    OBJECTIVE_MET = "objective-met"
+    """The gate passes, and the agent would go on."""
+    AMBIGUOUS = "ambiguous"
+    """What is meant is not clear, and nobody has said it."""
+    PHASE_ENDED = "phase-ended"
+    """The machine ends the run here."""
     GATE_PASSED = "gate-passed"
     GATE_FAILED = "gate-failed"
     GATE_UNKNOWN = "gate-unknown"
@@ -96,6 +110,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
     """With `next == verify`: whether the gate may wait for things to settle, or looks once."""
     outcome: Outcome | None = None
     call_id: CallId | None = None
+    phase: str = ""
+    """The state of the machine after the event, where there is one."""
     tool_action: ToolAction | None = None
     shadow: bool = False
 

@@ -14,11 +14,12 @@ from guardrails.core.claims import Claim
 from guardrails.core.evidence import GateReport
 from guardrails.core.ids import CallId, RunId
 from guardrails.core.incident import Incident
+from guardrails.core.questions import Answer, Question
 from guardrails.core.toolaction import ToolAnnotations
 
-EVENT_SCHEMA = 2
+EVENT_SCHEMA = 3
 """Version of the stored form of events; raised when a reader must change. 2 adds the watch after a
-pass, and traces of 1 are read as they were."""
+pass, 3 the machine of a run and questions to a person. Older traces are read as they were."""
 
 TEXT_LIMIT = 16_000
 """Longest text kept in one fact, in characters; the digest still covers the whole text. One tool
@@ -57,6 +58,8 @@ class RunStarted(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="run_s
     """Hash of the settings, for logs."""
     policy: str = ""
     """The settings themselves, as JSON text: a replay decides by them."""
+    machine: str = ""
+    """The machine that ends the run, as JSON text; empty without one."""
     shadow: bool = False
     guard_version: str = ""
 
@@ -158,6 +161,8 @@ class ExitKind(StrEnum):
     """The model's last message has neither text nor calls."""
     MALFORMED = "malformed"
     """The model's last message has only calls that do not parse."""
+    LOOK = "look"
+    """No exit: the guard itself wants to know whether all is well, and the agent may go on."""
     BUDGET = "budget"
     """A budget of the guard is spent."""
     RECURSION = "recursion"
@@ -212,6 +217,28 @@ class LossAllowed(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="loss
     allowance: Allowance
 
 
+class QuestionAsked(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="question_asked"):
+    """Something about the incident is not clear, and only a person can say it."""
+
+    question: Question
+
+
+class QuestionAnswered(
+    Fact, frozen=True, kw_only=True, omit_defaults=True, tag="question_answered"
+):
+    """A person answered. Only `Guard.answer` states this; nothing that an agent wrote does."""
+
+    answer: Answer
+
+
+class QuestionsExpired(
+    Fact, frozen=True, kw_only=True, omit_defaults=True, tag="questions_expired"
+):
+    """Nobody answered in time, or nobody could be asked; the run goes on without changes."""
+
+    detail: str = ""
+
+
 class ErrorRaised(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="error_raised"):
     """An exception left the agent."""
 
@@ -237,6 +264,9 @@ AnyFact = (
     | GateReported
     | WatchReported
     | LossAllowed
+    | QuestionAsked
+    | QuestionAnswered
+    | QuestionsExpired
     | ErrorRaised
 )
 
