@@ -6,12 +6,13 @@ The engine knows this protocol and nothing of Kubernetes or alerts.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from guardrails.core.allowances import Allowance
 from guardrails.core.claims import Claim
 from guardrails.core.evidence import GateProgress, GateReport
 from guardrails.core.incident import Incident
+from guardrails.core.questions import Question
 
 OnProgress = Callable[[GateProgress], None]
 """Told of every look while a gate waits. Must not block."""
@@ -48,6 +49,16 @@ class GateRun(Protocol):
         Returns:
             A report, always: what could not be read is unknown evidence in it, not an exception.
         """
+        ...
+
+
+@runtime_checkable
+class AskingRun(Protocol):
+    """A gate that saw, as the run began, that something about the incident is not clear."""
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """What only a person can answer; the same for the same incident and cluster."""
         ...
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from guardrails.core.clock import Clock, SystemClock
 from guardrails.core.evidence import GateReport, GateVerdict
 from guardrails.core.incident import Incident
+from guardrails.core.questions import Question
 from guardrails.gates.alerts.checks import known_rules
 from guardrails.gates.alerts.inputs import input_queries
 from guardrails.gates.alerts.sources import AlertmanagerSource, PrometheusSource
@@ -19,6 +20,7 @@ from guardrails.gates.answering import queries_of, questions_of
 from guardrails.gates.base import GateRequest, OnProgress
 from guardrails.gates.checks import Check, Scope
 from guardrails.gates.choice import chosen
+from guardrails.gates.clarify import open_questions
 from guardrails.gates.kubernetes.reader import ClusterReader
 from guardrails.gates.look import Sources, ask, take_look
 from guardrails.gates.plugins import extra_gates
@@ -133,6 +135,7 @@ class EvidenceGate:
         unrest = Unrest()
         unrest.note_changes(start)
         return EvidenceRun(
+            questions=await open_questions(incident, reference, self._sources.cluster),
             case=Case(
                 name=self.name,
                 incident=incident,
@@ -144,7 +147,7 @@ class EvidenceGate:
                 checks=self._checks,
                 skipped=self._skipped,
                 unrest=unrest,
-            )
+            ),
         )
 
 
@@ -153,6 +156,8 @@ class EvidenceRun:
     """The gate of one run."""
 
     case: Case
+    questions: tuple[Question, ...] = ()
+    """What about the incident only a person can say."""
 
     async def evaluate(
         self, request: GateRequest, *, on_progress: OnProgress | None = None

@@ -24,7 +24,8 @@ from guardrails.core.evidence import (
 )
 from guardrails.core.ids import CheckId
 from guardrails.core.incident import Incident
-from guardrails.gates.base import Gate, GateRequest, GateRun, OnProgress
+from guardrails.core.questions import Question
+from guardrails.gates.base import AskingRun, Gate, GateRequest, GateRun, OnProgress
 from guardrails.gates.checks import Witness
 from guardrails.gates.composition import all_of, discrepancies
 from guardrails.gates.summary import summarize
@@ -94,6 +95,12 @@ class RunTogether:
     runs: tuple[GateRun, ...]
     clock: Clock
     settings: GateSettings = field(default_factory=GateSettings)
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """What any of them wants a person to say."""
+        asking = (run.questions for run in self.runs if isinstance(run, AskingRun))
+        return tuple(question for some in asking for question in some)
 
     async def watch(
         self,

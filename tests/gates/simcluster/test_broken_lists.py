@@ -32,6 +32,7 @@ from guardrails.policy.models import GateSettings, Settings
 from guardrails.testing import Match, Respond
 from guardrails.testing.recorder import Recorder
 from guardrails.testing.scripted import ScriptedModel, call, turn
+from tests.settings import FREE
 
 KINDS = [
     kind
@@ -155,7 +156,7 @@ def guarded(shop: Any) -> tuple[Guard, Recorder]:
     """A guard on the shop's real gate."""
     recorder = Recorder()
     return (
-        Guard(settings=Settings(), gate=shop.gate(), hooks=[recorder], incident=shop.incident),
+        Guard(settings=FREE, gate=shop.gate(), hooks=[recorder], incident=shop.incident),
         recorder,
     )
 
