@@ -28,7 +28,7 @@ from guardrails.policy.layers import (
     from_flags,
     nested,
 )
-from guardrails.policy.models import Settings
+from guardrails.policy.models import Settings, is_machine_file
 from guardrails.policy.problems import did_you_mean
 from guardrails.policy.shipped import FALLBACK, matching_glob, shipped_profiles
 
@@ -139,8 +139,25 @@ def _resolve(
         from_flags(flags),
     ):
         merged.update(layer)
+    if file is not None:
+        merged = _beside(file, merged)
     settings = Settings.model_validate(nested({key: v.value for key, v in merged.items()}))
     return settings, {key: v.origin for key, v in merged.items()}
+
+
+def _beside(file: Path, merged: dict[str, Value]) -> dict[str, Value]:
+    """Take a machine file that a policy file names as lying beside it, wherever the run is."""
+    named = merged.get(_MACHINE)
+    if named is None or named.origin.kind is not OriginKind.FILE:
+        return merged
+    value = named.value
+    if not isinstance(value, str) or not is_machine_file(value):
+        return merged
+    placed = Value(value=str(file.parent / value), origin=named.origin)
+    return {**merged, _MACHINE: placed}
+
+
+_MACHINE = "fsm.machine"
 
 
 def _profile_layers(name: str, policy: PolicyFile | None, document: Document | None) -> list[Layer]:

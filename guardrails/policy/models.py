@@ -109,6 +109,43 @@ class EffectRules(Strict):
     destructive: EffectRule = "warn"
 
 
+MACHINE_FILES = (".yaml", ".yml", ".json")
+"""Endings that tell a machine file from the name of a shipped machine."""
+
+
+def is_machine_file(text: str) -> bool:
+    """Tell a machine file from a name.
+
+    >>> [is_machine_file(text) for text in ("auto", "ours.yaml")]
+    [False, True]
+    """
+    return text.endswith(MACHINE_FILES)
+
+
+class FsmSettings(Strict):
+    """Termination control outside the model."""
+
+    machine: Annotated[str, Field(min_length=1)] = "auto"
+    """The machine that ends runs. `auto` takes the shipped one for what the incident asks
+    (`mitigation` or `diagnosis`); `none` leaves ends to the gate and the budgets; else the name of
+    a shipped one, or a machine file (`.yaml`, `.json`), relative to the policy file."""
+    settle: Seconds | None = None
+    """How long a change needs to take effect before a look at it counts; None leaves it to the
+    machine (15s in the shipped ones)."""
+    alignment: Literal["none", "warn", "reconcile"] = "warn"
+    """What happens to a call that is not what the agent said it would do: nothing, it is reported,
+    or it does not run and the agent is asked which of the two it means."""
+    questions: Literal["ask", "none"] = "ask"
+    """Whether a person is asked when it is not clear what is meant. Until then nothing is changed;
+    `none` lets the agent guess."""
+    answer_within: PositiveSeconds = 1800.0
+    """How long an answer is waited for; after that the run goes on without changes and is handed
+    over. Half an hour is the time that on-call schedules commonly give for an acknowledgement."""
+    unreconciled: Literal["warn", "escalate"] = "escalate"
+    """What happens when a change is not what was said although the agent was asked: it runs and is
+    reported, or a person is called. Reads that differ again run and are reported."""
+
+
 class ToolNames(Strict):
     """Glob patterns over tool names, for tools whose name and arguments do not tell enough."""
 
@@ -127,6 +164,7 @@ class Sections(Strict):
     budgets: Budgets = Field(default_factory=Budgets)
     gate: GateSettings = Field(default_factory=GateSettings)
     effects: EffectRules = Field(default_factory=EffectRules)
+    fsm: FsmSettings = Field(default_factory=FsmSettings)
     tools: ToolNames = Field(default_factory=ToolNames)
 
 

@@ -92,14 +92,14 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def _path(detail: ErrorDetails, data: object) -> KeyPath:
-    """Keep the part of a location that is in the data; the rest names members of unions."""
+    """Keep the parts of a location that are in the data; the others name members of unions."""
     path: KeyPath = ()
     for part in detail["loc"]:
         inside = _inside(data, part)
-        if inside is _MISSING:
-            return (*path, detail["loc"][-1]) if detail["type"] == "missing" else path
-        path, data = (*path, part), inside
-    return path
+        if inside is not _MISSING:
+            path, data = (*path, part), inside
+    last = detail["loc"][-1:]
+    return (*path, *last) if detail["type"] == "missing" else path
 
 
 _MISSING = object()

@@ -196,7 +196,10 @@ def test_wrong_variables_are_all_named() -> None:
         "GUARDED_AGENT_GATE__XYZ: unknown setting; known: GUARDED_AGENT_GATE__REQUIRE, "
     )
     assert lines[2:] == [
-        "GUARDED_AGENT_X__Y__Z: unknown setting; known sections: budgets, gate, effects, tools",
+        (
+            "GUARDED_AGENT_X__Y__Z: unknown setting; "
+            "known sections: budgets, gate, effects, fsm, tools"
+        ),
         "GUARDED_AGENT_BUDGETS__STEPS: 'many' is not a whole number",
         (
             "GUARDED_AGENT_MODE: 'shado' is not allowed; write 'enforce' or 'shadow'; "
@@ -332,3 +335,11 @@ def test_a_file_value_can_be_undone_by_a_flag(policy: Path) -> None:
         file=policy, profile="mid-tier", environ={}, flags={"budgets.tool_calls": 5}
     )
     assert (settings.budgets.steps, settings.budgets.tool_calls) == (33, 5)
+
+
+def test_none_is_a_word_where_a_setting_knows_it() -> None:
+    """`fsm.machine=none` means the word; elsewhere `none` leaves a value out."""
+    environ = {"GUARDED_AGENT_FSM__MACHINE": "none", "GUARDED_AGENT_FSM__QUESTIONS": "none"}
+    found = load_settings(environ=environ, flags={"fsm.alignment": "none", "fsm.settle": "none"})
+    assert (found.fsm.machine, found.fsm.questions, found.fsm.alignment) == ("none",) * 3
+    assert found.fsm.settle is None

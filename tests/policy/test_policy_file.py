@@ -129,3 +129,15 @@ def test_a_policy_may_be_json(tmp_path: Path) -> None:
     path.write_text('{\n  "schema_version": 1,\n  "mode": "off"\n}', encoding="utf-8")
     with pytest.raises(PolicyError, match=r"policy\.json:3: mode: 'off' is not allowed"):
         load_settings(file=path, environ={})
+
+
+def test_a_machine_lies_beside_the_policy_that_names_it(tmp_path: Path) -> None:
+    """Wherever the run is started; a name of a shipped one, and a flag, stay as they are."""
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("schema_version: 1\ndefaults:\n  fsm: {machine: ours.yaml}\n")
+    named = load_settings(file=policy, environ={}).fsm.machine
+    assert named == str(tmp_path / "ours.yaml")
+    flag = load_settings(file=policy, environ={}, flags={"fsm.machine": "mine.yaml"})
+    assert flag.fsm.machine == "mine.yaml"
+    policy.write_text("schema_version: 1\ndefaults:\n  fsm: {machine: diagnosis}\n")
+    assert load_settings(file=policy, environ={}).fsm.machine == "diagnosis"
