@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 
 from guardrails.actions.classify import classify
-from guardrails.actions.rules import FINISH_TOOLS, SHELL_TOOLS, ToolRules
 from guardrails.core.decisions import Decision, EnforcedAction, Next, Reason, Verdict
 from guardrails.core.events import (
     AgentHandedOff,
@@ -21,6 +20,9 @@ from guardrails.core.events import (
     LossAllowed,
     ModelReplied,
     NodeRan,
+    QuestionAnswered,
+    QuestionAsked,
+    QuestionsExpired,
     RunPaused,
     RunResumed,
     RunStarted,
@@ -34,36 +36,18 @@ from guardrails.core.incident import Goal
 from guardrails.core.outcome import Outcome
 from guardrails.core.toolaction import Effect, ToolAction
 from guardrails.detectors.registry import observe_all
-from guardrails.engine import words
-from guardrails.engine.ends import on_end_requested, on_gate_reported, on_watch_reported
+from guardrails.engine import phases, questions, words
+from guardrails.engine.alignment import compared, heard
+from guardrails.engine.budgets import spent_budget
+from guardrails.engine.ends import on_end_requested
+from guardrails.engine.found import found_by_machine
 from guardrails.engine.names import names_in
+from guardrails.engine.reports import on_gate_reported, on_watch_reported
+from guardrails.engine.rules import Rules
 from guardrails.engine.state import OPEN_CALLS_LIMIT, OpenCall, SessionState
 from guardrails.policy.models import Settings
 
 replace = msgspec.structs.replace
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """What the fold decides by: the settings of the run, prepared."""
-
-    settings: Settings
-    tool_rules: ToolRules
-
-    @classmethod
-    def of(cls, settings: Settings) -> "Rules":
-        """Prepare rules from settings."""
-        names = settings.tools
-        return cls(
-            settings=settings,
-            tool_rules=ToolRules(
-                finish=(*FINISH_TOOLS, *names.finish),
-                read=names.read,
-                write=names.write,
-                destructive=names.destructive,
-                shell=(*SHELL_TOOLS, *names.shell),
-            ),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +83,11 @@ def fold(state: SessionState, event: Event, rules: Rules) -> Folded:
         progressed=state.progressed or isinstance(event.fact, _PROGRESS),
         detectors=detectors,
     )
+    before = phases.advanced(before, event, rules)
     after, decision = _decide(before, event, rules, action)
+    findings += found_by_machine(event, decision, findings)
+    if (where := phases.standing(after, rules)) is not None:
+        decision = replace(decision, phase=where.name)
     if findings:
         after = replace(after, vector=_counted(after.vector, findings))
     if rules.settings.mode == "shadow":
@@ -111,31 +99,41 @@ def _decide(state: SessionState, event: Event, rules: Rules, action: ToolAction 
     quiet = Decision(run=event.run, seq=event.seq)
     match event.fact:
         case ModelReplied() as reply:
-            return _on_replied(state, reply, rules, quiet)
+            return _on_replied(state, event, reply, rules, quiet)
         case NodeRan(turn=turn):
             return _within_budget(state, rules, quiet) if turn else (state, quiet)
         case ToolRequested() as call:
-            return _on_requested(state, call, rules, quiet, action or _UNCLEAR)
+            return _on_requested(state, event, call, rules, quiet, action or _UNCLEAR)
         case EndRequested() as end:
-            return on_end_requested(state, end, rules.settings, quiet)
+            return on_end_requested(state, event, end, rules, quiet)
         case GateReported(report=report):
-            return on_gate_reported(state, report, rules.settings, quiet)
+            return on_gate_reported(state, report, rules, quiet)
         case WatchReported() as watched:
-            return on_watch_reported(state, watched, rules.settings, quiet)
+            return on_watch_reported(state, watched, rules, quiet)
         case ErrorRaised() as error:
             return _on_error(state, error, quiet)
         case _ as fact:
-            return _noted(state, event, fact), quiet
+            return _noted(state, event, fact, rules), quiet
 
 
-_Noted = RunStarted | ToolReturned | RunPaused | RunResumed | LossAllowed | AgentHandedOff
+_Noted = (
+    RunStarted
+    | ToolReturned
+    | RunPaused
+    | RunResumed
+    | LossAllowed
+    | AgentHandedOff
+    | QuestionAsked
+    | QuestionAnswered
+    | QuestionsExpired
+)
 """Facts that are remembered, and decide nothing by themselves."""
 
 
-def _noted(state: SessionState, event: Event, fact: _Noted) -> SessionState:
+def _noted(state: SessionState, event: Event, fact: _Noted, rules: Rules) -> SessionState:
     match fact:
         case RunStarted() as started:
-            return _on_started(state, event, started)
+            return phases.begun(_on_started(state, event, started), rules)
         case ToolReturned() as returned:
             return _on_returned(state, event, returned)
         case RunPaused():
@@ -144,6 +142,12 @@ def _noted(state: SessionState, event: Event, fact: _Noted) -> SessionState:
             return _on_resumed(state, event)
         case LossAllowed(allowance=allowance):
             return replace(state, allowances=(*state.allowances, allowance))
+        case QuestionAsked(question=question):
+            return phases.questioned(questions.asked(state, question), rules)
+        case QuestionAnswered(answer=answer):
+            return phases.questioned(questions.answered(state, answer), rules)
+        case QuestionsExpired():
+            return phases.questioned(replace(state, unanswered=True), rules)
         case AgentHandedOff():
             return state
 
@@ -174,12 +178,16 @@ def _on_started(state: SessionState, event: Event, started: RunStarted) -> Sessi
     )
 
 
-def _on_replied(state: SessionState, reply: ModelReplied, rules: Rules, quiet: Decision) -> Step:
+def _on_replied(
+    state: SessionState, event: Event, reply: ModelReplied, rules: Rules, quiet: Decision
+) -> Step:
     usage = reply.usage
+    said = heard(state.alignment, reply, agent=event.agent, settings=rules.settings.fsm)
     state = replace(
         state,
         input_tokens=state.input_tokens + (usage.input_tokens if usage else 0),
         output_tokens=state.output_tokens + (usage.output_tokens if usage else 0),
+        alignment=said,
     )
     goes_on = bool(reply.tool_calls or reply.invalid_tool_calls)
     if not goes_on or state.ended:
@@ -189,7 +197,7 @@ def _on_replied(state: SessionState, reply: ModelReplied, rules: Rules, quiet: D
 
 def _within_budget(state: SessionState, rules: Rules, quiet: Decision) -> Step:
     """Let the run go on, or stop it at the first budget that is spent."""
-    spent = spent_budget(state, rules.settings)
+    spent = spent_budget(state, rules)
     if state.stop is None and spent is None:
         return state, quiet
     reason, said = spent or (state.stop or Reason.NONE, words.STOPPED)
@@ -205,26 +213,13 @@ def _within_budget(state: SessionState, rules: Rules, quiet: Decision) -> Step:
     return replace(state, stop=state.stop or reason), decision
 
 
-def spent_budget(state: SessionState, settings: Settings) -> tuple[Reason, str] | None:
-    """Return the first budget that is spent, with a sentence for the operator."""
-    budgets = settings.budgets
-    now = state.last_at
-    elapsed = state.elapsed_seconds(now) if now else 0.0
-    tokens = state.input_tokens + state.output_tokens
-    limits = (
-        (Reason.BUDGET_STEPS, state.step, budgets.steps),
-        (Reason.BUDGET_TOOL_CALLS, state.tool_calls, budgets.tool_calls),
-        (Reason.BUDGET_TOKENS, tokens, budgets.tokens),
-        (Reason.BUDGET_WALL_TIME, elapsed, budgets.wall_time),
-    )
-    for reason, spent, limit in limits:
-        if limit is not None and spent > limit:
-            return reason, words.budget_spent(reason, spent=spent, limit=limit)
-    return None
-
-
-def _on_requested(
-    state: SessionState, call: ToolRequested, rules: Rules, quiet: Decision, action: ToolAction
+def _on_requested(  # the call, what it means, and everything to decide by
+    state: SessionState,
+    event: Event,
+    call: ToolRequested,
+    rules: Rules,
+    quiet: Decision,
+    action: ToolAction,
 ) -> Step:
     state = replace(state, tool_calls=state.tool_calls + 1)
     quiet = replace(quiet, call_id=call.call_id, tool_action=action)
@@ -236,11 +231,43 @@ def _on_requested(
     if action.effect is Effect.FINISH:
         return state, replace(quiet, next=Next.VERIFY, reason=Reason.CLAIM_HELD)
     decision = _by_effect(rules.settings, action, quiet)
+    if questions.holds(state, action) and not decision.blocked:
+        decision = _blocked(quiet, Reason.AMBIGUOUS, words.ambiguous(state.questions))
+        decision = replace(decision, to_person=words.effect_for_person(action))
+    if not decision.blocked:
+        state, decision = _aligned(state, event, action, rules, decision)
+    if decision.next is Next.STOP or (decision.blocked and rules.settings.mode == "enforce"):
+        return state, decision
+    state, refused = phases.requested(state, event, call, action, rules)
+    if state.stop is not None:
+        return _within_budget(state, rules, quiet)
+    if refused is not None and not decision.blocked:
+        decision = _blocked(quiet, Reason.PHASE_DENIED, refused.to_model)
+        decision = replace(decision, to_person=words.effect_for_person(action))
     if decision.blocked and rules.settings.mode == "enforce":
         return state, decision
     opened = OpenCall(call_id=call.call_id, tool=call.tool, effect=action.effect)
     open_calls = (*state.open_calls[1 - OPEN_CALLS_LIMIT :], opened)
     return replace(state, open_calls=open_calls), decision
+
+
+def _aligned(
+    state: SessionState, event: Event, action: ToolAction, rules: Rules, decision: Decision
+) -> Step:
+    """Compare a call with what its agent said; one that differs is asked back once."""
+    settings = rules.settings.fsm
+    alignment, differs = compared(state.alignment, action, agent=event.agent)
+    state = replace(state, alignment=alignment)
+    if differs is None or settings.alignment == "none":
+        return state, decision
+    told = replace(decision, reason=Reason.MISMATCH, to_person=differs)
+    if settings.alignment == "reconcile" and alignment.differed == 1:
+        blocked = _blocked(told, Reason.MISMATCH, words.reconcile(differs))
+        return state, blocked
+    writes = action.effect in {Effect.WRITE, Effect.DESTRUCTIVE}
+    if settings.alignment == "reconcile" and writes and settings.unreconciled == "escalate":
+        return _within_budget(replace(state, stop=Reason.MISMATCH), rules, told)
+    return state, replace(told, verdict=Verdict.WARN)
 
 
 def _by_effect(settings: Settings, action: ToolAction, quiet: Decision) -> Decision:

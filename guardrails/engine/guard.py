@@ -6,7 +6,7 @@ every exit.
 
 import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from guardrails.core.allowances import Allowance
 from guardrails.core.claims import ClaimKind
@@ -18,6 +18,9 @@ from guardrails.core.events import (
     ExitKind,
     GateReported,
     LossAllowed,
+    QuestionAnswered,
+    QuestionAsked,
+    QuestionsExpired,
     RunStarted,
     WatchEnd,
     WatchReported,
@@ -35,18 +38,22 @@ from guardrails.core.evidence import (
 from guardrails.core.hooks import Hook, HookSet
 from guardrails.core.ids import CheckId, RunId
 from guardrails.core.incident import Incident
-from guardrails.engine.fold import Rules
+from guardrails.core.questions import Answer, Question
+from guardrails.engine.rules import Rules
 from guardrails.engine.session import Session, StoredSession, decode_session
 from guardrails.engine.state import SessionState
 from guardrails.engine.store import MemoryStore, SessionKey
 from guardrails.engine.waiting import run_sync
 from guardrails.errors import UsageError
-from guardrails.gates.base import Gate, GateRequest, GateRun
+from guardrails.gates.base import AskingRun, Gate, GateRequest, GateRun
 from guardrails.gates.watching import Pace, named, watch_run
 from guardrails.policy.allowing import allowable
 from guardrails.policy.models import Settings
 from guardrails.policy.stored import policy_digest, settings_text
 from guardrails.version import VERSION
+
+Ask = Callable[[Question], Awaitable[str | None]]
+"""Puts a question to a person; None when nobody answers."""
 
 
 class Guard:
@@ -59,6 +66,8 @@ class Guard:
         hooks: Telemetry sinks.
         clock: Where the time comes from.
         store: Where open sessions live.
+        ask: Puts a question to a person and returns the answer, None when there is none. Left out,
+            graphs with a checkpointer stand still by LangGraph's `interrupt()`.
     """
 
     def __init__(
@@ -70,6 +79,7 @@ class Guard:
         hooks: Sequence[Hook] = (),
         clock: Clock | None = None,
         store: MemoryStore | None = None,
+        ask: Ask | None = None,
     ) -> None:
         self.settings = settings if settings is not None else Settings()
         self.gate = gate
@@ -77,6 +87,7 @@ class Guard:
         self.hooks = HookSet(hooks)
         self.clock: Clock = clock if clock is not None else SystemClock()
         self.store = store if store is not None else MemoryStore()
+        self.ask = ask
         self._rules = Rules.of(self.settings)
 
     def begin(
@@ -103,14 +114,16 @@ class Guard:
         state = SessionState(run=RunId(uuid.uuid4().hex))
         session = self._session(StoredSession(state=state))
         self.store.put(key, session)
+        about = incident or self.incident or Incident(task="")
         session.observe(
             RunStarted(
-                incident=incident or self.incident or Incident(task=""),
+                incident=about,
                 adapter=adapter,
                 model=model,
                 profile=self.settings.profile,
                 policy_digest=policy_digest(self.settings),
                 policy=settings_text(self.settings),
+                machine=self._rules.machine_text(about.goal),
                 shadow=self.settings.mode == "shadow",
                 guard_version=VERSION,
             )
@@ -135,6 +148,10 @@ class Guard:
         """Let the gate note the world before the agent acts. Later calls do nothing."""
         if self.gate is not None and session.gate_run is None:
             session.gate_run = await self._open(self.gate, session)
+            asks = self.settings.fsm.questions == "ask"
+            if asks and isinstance(session.gate_run, AskingRun):
+                for question in session.gate_run.questions:
+                    session.observe(QuestionAsked(question=question))
 
     def prepare_sync(self, session: Session) -> None:
         """Do `prepare` from synchronous code."""
@@ -165,6 +182,20 @@ class Guard:
             session.observe(EndRequested(exit=ExitKind.CANCELLED, detail="cancelled in the gate"))
             raise
         return session.observe(watched, agent=agent)
+
+    async def look(self, session: Session, *, agent: str = "") -> None:
+        """Let the gate look when the machine wants it to, before the agent's next call.
+
+        An agent may go on after all is well, and would spend its budget on that. When the gate
+        passes, what it does next is refused with the request to conclude.
+        """
+        if session.look_due:
+            await self.settle(session, EndRequested(exit=ExitKind.LOOK), agent=agent)
+
+    def look_sync(self, session: Session, *, agent: str = "") -> None:
+        """Do `look` from synchronous code."""
+        if session.look_due:
+            self.settle_sync(session, EndRequested(exit=ExitKind.LOOK), agent=agent)
 
     def settle_sync(self, session: Session, end: EndRequested, *, agent: str = "") -> Decision:
         """Do `settle` from synchronous code, inside or outside a running event loop."""
@@ -212,6 +243,41 @@ class Guard:
             raise UsageError(str(error)) from error
         session.observe(LossAllowed(allowance=allowance))
         return allowance
+
+    def answer(self, session: Session, *, question: str, text: str, by: str = "") -> Answer:
+        """Take a person's answer to an open question; it narrows what the run is about.
+
+        Call this from the program, for a person who was asked, and never with what a model wrote.
+
+        Args:
+            session: The run.
+            question: Id of the question.
+            text: The answer: a candidate's id, label or number from 1, or other words.
+            by: Who answered.
+
+        Raises:
+            UsageError: No such question is open, or the answer is empty.
+        """
+        open_ = next((one for one in session.state.questions if one.id == question), None)
+        if open_ is None:
+            listed = ", ".join(one.id for one in session.state.questions) or "none"
+            raise UsageError(f"no question {question!r} is open; open: {listed}")
+        if not text.strip():
+            raise UsageError(f"the answer to {question!r} is empty")
+        chosen = open_.candidate(text)
+        answer = Answer(
+            question=question, text=text.strip(), choice=chosen.id if chosen else "", by=by
+        )
+        before = session.state.incident
+        session.observe(QuestionAnswered(answer=answer))
+        if session.state.incident != before:
+            session.gate_run = None  # it was opened for the wider incident
+        return answer
+
+    def give_up_asking(self, session: Session, *, detail: str = "") -> None:
+        """Go on without changes, because nobody answered in time or nobody can be asked."""
+        if session.state.questions and not session.state.unanswered:
+            session.observe(QuestionsExpired(detail=detail))
 
     def fail(self, session: Session, error: BaseException, *, where: str) -> Decision:
         """Record an exception that leaves the agent; the run ends `aborted`."""

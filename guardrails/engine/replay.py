@@ -1,13 +1,14 @@
 """Folds a stored trace again. The same events give the same findings and decisions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from guardrails.core.decisions import Decision
 from guardrails.core.events import Event, RunStarted
 from guardrails.core.findings import Finding
 from guardrails.core.ids import RunId
-from guardrails.engine.fold import Rules, fold
+from guardrails.engine.fold import fold
+from guardrails.engine.rules import Rules
 from guardrails.engine.state import SessionState
 from guardrails.errors import TraceError
 from guardrails.policy.models import Settings
@@ -35,6 +36,26 @@ def settings_in(events: Iterable[Event]) -> Settings:
     raise TraceError("the trace does not hold the policy of its run; give one")
 
 
+def rules_of(events: Sequence[Event], *, settings: Settings | None = None) -> Rules:
+    """Return what to decide by: the run's own settings and machine, unless others are given.
+
+    Raises:
+        TraceError: No settings are given, and the events hold none that can be read.
+    """
+    started = next((e.fact for e in events if isinstance(e.fact, RunStarted)), None)
+    if settings is None:
+        return Rules.of(settings_in(events), machine=_machine_in(events))
+    if started is None or not started.policy:
+        return Rules.of(settings)
+    same = settings.fsm.machine == settings_of_text(started.policy).fsm.machine
+    return Rules.of(settings, machine=_machine_in(events) if same else None)
+
+
+def _machine_in(events: Iterable[Event]) -> str:
+    started = (event.fact for event in events if isinstance(event.fact, RunStarted))
+    return next((fact.machine for fact in started), "")
+
+
 def replay(events: Iterable[Event], *, settings: Settings | None = None) -> Replay:
     """Fold events from the beginning.
 
@@ -46,7 +67,7 @@ def replay(events: Iterable[Event], *, settings: Settings | None = None) -> Repl
         TraceError: No settings are given, and the events hold none that can be read.
     """
     events = tuple(events)
-    rules = Rules.of(settings if settings is not None else settings_in(events))
+    rules = rules_of(events, settings=settings)
     state = SessionState(run=RunId(""))
     decisions: list[Decision] = []
     findings: list[Finding] = []

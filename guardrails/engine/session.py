@@ -19,9 +19,13 @@ from guardrails.core.hooks import HookSet, RunEnded
 from guardrails.core.ids import RunId
 from guardrails.core.outcome import Outcome
 from guardrails.core.result import RunResult
+from guardrails.core.toolaction import ToolAnnotations
 from guardrails.core.versions import newer_version, update_needed
-from guardrails.engine.fold import Rules, fold
+from guardrails.engine.fold import fold
+from guardrails.engine.phases import look_due, shows
+from guardrails.engine.rules import Rules
 from guardrails.engine.state import STATE_SCHEMA, SessionState
+from guardrails.engine.work import work_done
 from guardrails.errors import RunEndedError, TraceError
 from guardrails.gates.base import GateRun
 
@@ -81,6 +85,20 @@ class Session:
     def rules(self) -> Rules:
         """What the run is decided by."""
         return self._rules
+
+    @property
+    def look_due(self) -> bool:
+        """True when the gate should look before the agent's next call, though nobody asked."""
+        return look_due(self._state, self._rules)
+
+    def shows(self, tool: str, annotations: ToolAnnotations | None = None) -> bool:
+        """Tell whether the model is shown a tool where the run stands.
+
+        Args:
+            tool: Its name.
+            annotations: What it says of itself.
+        """
+        return shows(self._state, self._rules, tool, annotations)
 
     def observe(self, fact: AnyFact, *, agent: str = "") -> Decision:
         """Take one fact and decide.
@@ -150,6 +168,7 @@ class Session:
                 findings=tuple(self._findings),
                 failure_vector=dict(state.vector),
                 report=report,
+                work=work_done(state),
             )
 
     def snapshot(self) -> bytes:

@@ -15,13 +15,17 @@ from guardrails.core.evidence import GateReport
 from guardrails.core.ids import CallId, RunId
 from guardrails.core.incident import Incident
 from guardrails.core.outcome import Outcome
+from guardrails.core.questions import Answer, Question
 from guardrails.core.toolaction import Effect
 from guardrails.core.versions import version_field
 from guardrails.detectors.registry import DetectorStates
+from guardrails.engine.alignment import Alignment
 from guardrails.engine.names import NameSet
+from guardrails.fsm.phase import Phase
 
-STATE_SCHEMA = 2
-"""Version of the stored form of a session. 2 adds the watch after a pass."""
+STATE_SCHEMA = 3
+"""Version of the stored form of a session. 2 adds the watch after a pass, 3 the machine, what was
+said, and questions."""
 
 OPEN_CALLS_LIMIT = 128
 """Most tool calls remembered as running. Frameworks run a handful at a time; calls that never
@@ -81,6 +85,15 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """False from a refusal until the agent does anything again."""
     report: GateReport | None = None
 
+    questions: tuple[Question, ...] = ()
+    """Those that nobody has answered; while there are any, nothing is changed."""
+    answered: tuple[Answer, ...] = ()
+    unanswered: bool = False
+    """True once nobody answered in time."""
+    alignment: Alignment = Alignment()
+    """What the agents said they would do."""
+    phase: Phase | None = None
+    """Where the run stands in its machine; None without one."""
     outcome: Outcome | None = None
     reason: Reason = Reason.NONE
     detail: str = ""

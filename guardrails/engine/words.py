@@ -9,6 +9,7 @@ from guardrails.core.decisions import Reason
 from guardrails.core.events import WatchEnd
 from guardrails.core.evidence import GateReport, GateVerdict
 from guardrails.core.incident import Incident
+from guardrails.core.questions import Answer, Question
 from guardrails.core.toolaction import ToolAction
 from guardrails.gates.feedback import LIMIT, feedback
 from guardrails.policy.durations import format_duration
@@ -25,6 +26,8 @@ NOT_WHILE_WRITING = (
     "A change that you requested is still running. Wait for its result before you conclude."
 )
 ALREADY_ENDED = "The task is closed. This call was not run."
+GO_ON = "Not accepted. Go on with the task."
+SAY_WHAT_WAS_DONE = "All is well. Say what was wrong and what was done, and call nothing more."
 STOPPED = "No further calls are run in this task."
 ENDING_JUDGED = "Your conclusion is being checked already. Wait for the answer."
 
@@ -45,6 +48,28 @@ def blocked_effect(action: ToolAction) -> str:
         f"Not run: `{what}` counts as {action.effect}{unread}, which is not allowed here. "
         f"Read-only calls are. If the change is needed, say so in your conclusion."
     )
+
+
+def reconcile(differs: str) -> str:
+    """Ask the model which of the two it means."""
+    return f"Not run: {differs}. Say which of the two you mean, and why, and call exactly that."
+
+
+def ambiguous(questions: tuple[Question, ...]) -> str:
+    """Tell the model that nothing is changed until a person has said what is meant."""
+    what = " ".join(question.why.rstrip(".") + "." for question in questions)
+    return (
+        f"Not run: what is meant is not clear, so nothing is changed. {what} Read-only calls are "
+        "fine; conclude with what a person needs to decide."
+    )
+
+
+def answers(given: tuple[Answer, ...]) -> str:
+    """Tell the model what a person said of the task."""
+    if not given:
+        return ""
+    said = "; ".join(one.choice or one.text for one in given)
+    return f"A person was asked what is meant, and says: {said}. Keep to that."
 
 
 def effect_for_person(action: ToolAction) -> str:
@@ -119,8 +144,10 @@ def _around(report: GateReport, incident: Incident | None, *, head: str, tail: s
     return f"{head}\n{feedback(report, limit=room, incident=incident)}\n{tail}"
 
 
-def report_for_person(report: GateReport) -> str:
+def report_for_person(report: GateReport | None) -> str:
     """Say in one line what the gate found."""
+    if report is None:
+        return "no gate report"
     return (
         f"gate {report.verdict}: {report.summary}"
         if report.summary

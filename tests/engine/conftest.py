@@ -11,6 +11,7 @@ from guardrails.policy.models import Settings
 from guardrails.testing.clock import ManualClock
 from guardrails.testing.gates import ScriptedGate
 from guardrails.testing.recorder import Recorder
+from tests.settings import FREE
 
 Begin = Callable[..., tuple[Guard, Session]]
 
@@ -35,7 +36,8 @@ def begin(clock: ManualClock, recorder: Recorder) -> Begin:
         incident: Incident | None = None,
     ) -> tuple[Guard, Session]:
         gate = ScriptedGate(*played) if played else None
-        guard = Guard(settings=settings, gate=gate, hooks=[recorder], clock=clock)
+        used = settings or FREE
+        guard = Guard(settings=used, gate=gate, hooks=[recorder], clock=clock)
         about = incident or Incident(task="checkout is down", namespaces=("shop",))
         return guard, guard.begin(SessionKey("t"), adapter="test", incident=about)
 

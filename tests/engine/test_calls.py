@@ -16,6 +16,7 @@ from guardrails.core.evidence import GateVerdict
 from guardrails.core.ids import CallId
 from guardrails.core.toolaction import Effect
 from guardrails.policy.models import Budgets, EffectRules, Settings, ToolNames
+from tests.settings import NO_MACHINE
 
 
 def kubectl(command: str, call: str = "c") -> ToolRequested:
@@ -34,7 +35,7 @@ def test_a_read_goes_through(begin) -> None:
 
 def test_a_denied_effect_is_blocked_with_words_for_the_model(begin) -> None:
     """The model learns what did not run and what does."""
-    settings = Settings(effects=EffectRules(write="block", destructive="block"))
+    settings = Settings(fsm=NO_MACHINE, effects=EffectRules(write="block", destructive="block"))
     _, session = begin(GateVerdict.PASS, settings=settings)
     decision = session.observe(kubectl("kubectl delete deployment checkout -n shop"))
     assert (decision.verdict, decision.action) == (Verdict.DENY, EnforcedAction.BLOCK)
@@ -53,7 +54,7 @@ def test_a_destructive_call_is_reported_by_default(begin) -> None:
 
 def test_a_finish_tool_is_held(begin) -> None:
     """The adapter must go through the door before it runs."""
-    settings = Settings(tools=ToolNames(finish=("post_report",)))
+    settings = Settings(fsm=NO_MACHINE, tools=ToolNames(finish=("post_report",)))
     _, session = begin(GateVerdict.PASS, settings=settings)
     decision = session.observe(ToolRequested(call_id=CallId("s"), tool="post_report"))
     assert (decision.next, decision.reason) == (Next.VERIFY, Reason.CLAIM_HELD)
@@ -77,7 +78,7 @@ def test_nothing_runs_after_the_end(begin) -> None:
 )
 def test_a_spent_budget_stops_the_next_call(begin, clock, budgets, reason) -> None:
     """Each budget is named when it stops the run."""
-    _, session = begin(GateVerdict.PASS, settings=Settings(budgets=budgets))
+    _, session = begin(GateVerdict.PASS, settings=Settings(fsm=NO_MACHINE, budgets=budgets))
     session.observe(ModelReplied(usage=Usage(input_tokens=8, output_tokens=3)))
     clock.advance(6)
     decisions = [session.observe(kubectl("kubectl get pods", f"c{n}")) for n in range(3)]
@@ -89,7 +90,7 @@ def test_a_spent_budget_stops_the_next_call(begin, clock, budgets, reason) -> No
 
 def test_waiting_for_a_person_costs_no_wall_time(begin, clock) -> None:
     """A pause is not the agent's time."""
-    settings = Settings(budgets=Budgets(wall_time="10s"))
+    settings = Settings(fsm=NO_MACHINE, budgets=Budgets(wall_time="10s"))
     _, session = begin(GateVerdict.PASS, settings=settings)
     session.observe(RunPaused(reason=PauseReason.INTERRUPT))
     clock.advance(3600)
@@ -99,7 +100,7 @@ def test_waiting_for_a_person_costs_no_wall_time(begin, clock) -> None:
 
 def test_shadow_mode_runs_what_it_would_block(begin) -> None:
     """The verdict is recorded, the call is not held, and its write still counts."""
-    settings = Settings(mode="shadow", effects=EffectRules(write="block"))
+    settings = Settings(fsm=NO_MACHINE, mode="shadow", effects=EffectRules(write="block"))
     _, session = begin(GateVerdict.PASS, settings=settings)
     decision = session.observe(kubectl("kubectl apply -f x.yaml"))
     assert (decision.verdict, decision.action) == (Verdict.DENY, EnforcedAction.ALLOW)
@@ -108,7 +109,9 @@ def test_shadow_mode_runs_what_it_would_block(begin) -> None:
 
 def test_a_last_reply_beyond_the_budget_may_still_go_to_the_door(begin) -> None:
     """Stopping is for going on; who concludes is judged."""
-    _, session = begin(GateVerdict.PASS, settings=Settings(budgets=Budgets(steps=1)))
+    _, session = begin(
+        GateVerdict.PASS, settings=Settings(fsm=NO_MACHINE, budgets=Budgets(steps=1))
+    )
     call = (ToolCall(call_id=CallId("1"), tool="kubectl"),)
     session.observe(ModelReplied(tool_calls=call))
     assert session.observe(ModelReplied(text="done")).next is Next.CONTINUE

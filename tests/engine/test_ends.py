@@ -20,6 +20,7 @@ from guardrails.core.incident import Goal, Incident
 from guardrails.core.outcome import Outcome
 from guardrails.engine import Session
 from guardrails.policy.models import Budgets, Settings
+from tests.settings import NO_MACHINE
 
 CLAIM = Claim(kind=ClaimKind.MITIGATED, text="fixed")
 FINAL = EndRequested(exit=ExitKind.FINAL_ANSWER, claim=CLAIM)
@@ -81,7 +82,7 @@ async def test_an_end_without_a_claim_takes_the_goal_for_it(begin) -> None:
 )
 async def test_refusals_are_bounded(begin, verdict, outcome) -> None:
     """After the refusals of the policy the run ends with what is known."""
-    guard, session = begin(verdict, settings=Settings(budgets=Budgets(refusals=2)))
+    guard, session = begin(verdict, settings=Settings(fsm=NO_MACHINE, budgets=Budgets(refusals=2)))
     decisions = []
     for _ in range(3):
         turn(session)
@@ -169,7 +170,9 @@ async def test_an_honest_defeat_needs_no_gate(begin, kind, outcome) -> None:
 
 async def test_a_spent_budget_ends_with_a_look_and_never_accepted(begin) -> None:
     """Even a healthy cluster does not make a stopped run a success."""
-    guard, session = begin(GateVerdict.PASS, settings=Settings(budgets=Budgets(steps=1)))
+    guard, session = begin(
+        GateVerdict.PASS, settings=Settings(fsm=NO_MACHINE, budgets=Budgets(steps=1))
+    )
     call = (ToolCall(call_id=CallId("1"), tool="kubectl"),)
     assert session.observe(ModelReplied(tool_calls=call)).next is Next.CONTINUE
     stopped = session.observe(ModelReplied(tool_calls=call))
@@ -248,7 +251,9 @@ async def test_the_gate_is_told_of_the_last_write(begin, clock) -> None:
 
 async def test_the_gate_may_not_wait_beyond_the_wall_time(begin, clock) -> None:
     """What is left of the run is the longest wait."""
-    guard, session = begin(GateVerdict.PASS, settings=Settings(budgets=Budgets(wall_time="100s")))
+    guard, session = begin(
+        GateVerdict.PASS, settings=Settings(fsm=NO_MACHINE, budgets=Budgets(wall_time="100s"))
+    )
     clock.advance(60)
     await guard.settle(session, FINAL)
     assert guard.gate.requests[0].wait_at_most_seconds == 40.0
@@ -265,7 +270,7 @@ async def test_every_end_leaves_one_closing_record(begin, recorder) -> None:
 
 async def test_shadow_mode_lets_go_and_keeps_the_verdict(begin) -> None:
     """Nothing is refused, and the outcome still tells the truth."""
-    guard, session = begin(GateVerdict.FAIL, settings=Settings(mode="shadow"))
+    guard, session = begin(GateVerdict.FAIL, settings=Settings(fsm=NO_MACHINE, mode="shadow"))
     decision = await guard.settle(session, FINAL)
     assert (decision.verdict, decision.action) == (Verdict.DENY, EnforcedAction.ALLOW)
     assert (decision.next, decision.outcome) == (Next.END, Outcome.UNRESOLVED)

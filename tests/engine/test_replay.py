@@ -43,6 +43,7 @@ from guardrails.policy.models import Budgets, EffectRules, Settings, ToolNames
 from guardrails.testing.clock import ManualClock
 from guardrails.testing.gates import scripted_report
 from guardrails.testing.recorder import Recorder
+from tests.settings import FREE
 
 INCIDENTS = st.builds(
     Incident,
@@ -213,12 +214,12 @@ def test_a_session_can_be_moved_between_any_events(stream, settings, incident, e
 
 def test_a_trace_without_a_policy_cannot_choose_one() -> None:
     """Deciding by the defaults would say "differs" of a run that was decided rightly."""
-    _, recorder = play([], Settings(), Incident(task="t"))
+    _, recorder = play([], FREE, Incident(task="t"))
     (started,) = of(Event, recorder)
     bare = msgspec.structs.replace(started, fact=msgspec.structs.replace(started.fact, policy=""))
     with pytest.raises(TraceError, match="does not hold the policy"):
         replay([bare])
-    assert replay([bare], settings=Settings()).decisions == of(Decision, recorder)
+    assert replay([bare], settings=FREE).decisions == of(Decision, recorder)
 
 
 @given(STREAMS, SETTINGS, INCIDENTS)

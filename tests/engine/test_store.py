@@ -7,11 +7,12 @@ from guardrails.core.outcome import Outcome
 from guardrails.engine import Guard, MemoryStore, SessionKey
 from guardrails.errors import TraceError
 from guardrails.testing.recorder import Recorder
+from tests.settings import FREE
 
 
 def test_an_ended_session_goes_before_an_open_one() -> None:
     """Over capacity, nobody loses a run that is under way while an ended one is kept."""
-    guard = Guard(store=MemoryStore(capacity=2))
+    guard = Guard(settings=FREE, store=MemoryStore(capacity=2))
     first, second, third = (SessionKey(k) for k in "abc")
     guard.begin(first, adapter="t")
     ended = guard.begin(second, adapter="t")
@@ -25,7 +26,7 @@ def test_an_ended_session_goes_before_an_open_one() -> None:
 def test_a_new_run_on_a_thread_closes_the_one_left_open() -> None:
     """A run that died without a word still ends with an outcome."""
     recorder = Recorder()
-    guard = Guard(hooks=[recorder])
+    guard = Guard(settings=FREE, hooks=[recorder])
     old = guard.begin(SessionKey("t"), adapter="t")
     new = guard.begin(SessionKey("t"), adapter="t")
     assert old.outcome is Outcome.ABORTED
@@ -44,10 +45,12 @@ def test_capacity_is_checked() -> None:
 def test_a_broken_snapshot_is_refused(data: bytes) -> None:
     """Restoring garbage is an error, not an empty session."""
     with pytest.raises(TraceError, match="not a stored session"):
-        Guard().restore(SessionKey("t"), data)
+        Guard(settings=FREE).restore(SessionKey("t"), data)
 
 
 def test_a_newer_snapshot_is_refused() -> None:
     """A session of a later version must not be read as an old one."""
     with pytest.raises(TraceError, match="schema 9"):
-        Guard().restore(SessionKey("t"), b'{"type":"session","state":{"run":"r","schema":9}}')
+        Guard(settings=FREE).restore(
+            SessionKey("t"), b'{"type":"session","state":{"run":"r","schema":9}}'
+        )

@@ -39,7 +39,9 @@ PASS, FAIL, UNKNOWN = GateVerdict.PASS, GateVerdict.FAIL, GateVerdict.UNKNOWN
 def watching(**more: Any) -> Settings:
     """Settings that watch a pass for a minute."""
     gate = {"watch_for": "1m", "poll_every": "10s", "unknown_grace": "20s"}
-    return Settings.model_validate({"gate": gate, **more})
+    return Settings.model_validate(
+        {"gate": gate, "fsm": {"machine": "none", "alignment": "none"}, **more}
+    )
 
 
 @pytest.fixture
@@ -118,7 +120,11 @@ async def test_evidence_that_stays_unreadable_takes_nothing_from_the_pass(begin)
 async def test_the_watch_is_no_time_of_the_agents(begin) -> None:
     """An hour under watch leaves the wall time as it was."""
     settings = Settings.model_validate(
-        {"gate": {"watch_for": "2h", "poll_every": "10m"}, "budgets": {"wall_time": "30m"}}
+        {
+            "gate": {"watch_for": "2h", "poll_every": "10m"},
+            "budgets": {"wall_time": "30m"},
+            "fsm": {"machine": "none", "alignment": "none"},
+        }
     )
     guard, session = begin(PASS, PASS, PASS, FAIL, settings=settings)
     turn(session)

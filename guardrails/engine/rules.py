@@ -1,0 +1,78 @@
+"""What the fold decides by: the settings of a run, prepared once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from guardrails.actions.rules import FINISH_TOOLS, SHELL_TOOLS, ToolRules
+from guardrails.core.incident import Goal
+from guardrails.fsm.load import machine_for, machine_of_text, named_machine
+from guardrails.fsm.machine import Machine
+from guardrails.policy.models import FsmSettings, Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """Settings and the machines that they name."""
+
+    settings: Settings
+    tool_rules: ToolRules
+    machines: Mapping[Goal, Machine] = field(default_factory=dict[Goal, Machine])
+    """What ends runs, by what the incident asks for; none for a goal without a machine."""
+
+    @classmethod
+    def of(cls, settings: Settings, *, machine: str | None = None) -> "Rules":
+        """Prepare rules from settings.
+
+        Args:
+            settings: Of the run.
+            machine: The text of the machine that a stored run had, in place of what the settings
+                name; empty for a run that had none.
+
+        Raises:
+            PolicyError: The machine cannot be read, or some run of it might not end.
+        """
+        names = settings.tools
+        return cls(
+            settings=settings,
+            tool_rules=ToolRules(
+                finish=(*FINISH_TOOLS, *names.finish),
+                read=names.read,
+                write=names.write,
+                destructive=names.destructive,
+                shell=(*SHELL_TOOLS, *names.shell),
+            ),
+            machines=_machines(settings.fsm) if machine is None else _stored(machine),
+        )
+
+    def with_machine(self, machine: Machine) -> "Rules":
+        """Return the same rules with one machine for every goal."""
+        return replace(self, machines=dict.fromkeys(Goal, machine))
+
+    def machine_text(self, goal: Goal) -> str:
+        """Return the machine of a goal as JSON text, for the trace; empty without one."""
+        machine = self.machines.get(goal)
+        return (
+            ""
+            if machine is None
+            else machine.spec.model_dump_json(by_alias=True, exclude_unset=True)
+        )
+
+
+def _machines(settings: FsmSettings) -> dict[Goal, Machine]:
+    match settings.machine:
+        case "none":
+            return {}
+        case "auto":
+            found = {goal: machine_for(goal) for goal in Goal}
+        case name:
+            found = dict.fromkeys(Goal, named_machine(name))
+    settle = settings.settle
+    if settle is None:
+        return found
+    return {goal: machine.settling(settle) for goal, machine in found.items()}
+
+
+def _stored(text: str) -> dict[Goal, Machine]:
+    if not text:
+        return {}
+    return dict.fromkeys(Goal, machine_of_text(text, source="the machine of the run"))
