@@ -16,16 +16,25 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
+from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.errors import GraphDrained
 from langgraph.types import Command
 
 from guardrails.core.decisions import Next
-from guardrails.core.events import EndRequested, ExitKind, NodeRan, PauseReason, RunPaused
+from guardrails.core.events import (
+    EndRequested,
+    ExitKind,
+    NodeRan,
+    PauseReason,
+    RunPaused,
+    RunResumed,
+)
 from guardrails.core.incident import Incident
 from guardrails.core.result import RunResult
 from guardrails.engine import Guard, Session, SessionKey
+from guardrails.integrations.asking import answers_told, ask, has_to_ask, payload_of, take
 from guardrails.integrations.claiming import OnRefusal, ReadClaim
 from guardrails.integrations.langgraph.inner import GOTO, prepared
 from guardrails.integrations.langgraph.shape import Graph, Shape, shape_of
@@ -128,6 +137,9 @@ class _Pause:
     """Ids of the interrupts, which take an answer each; none for a node marked to stop at."""
 
 
+ROUNDS = 3
+"""How often questions are put before the run begins; each narrows what the next could be about."""
+
 CLOCK_MARGIN = 0.05
 """Seconds that the wall clock is given beyond its budget, so that the engine, which reads another
 clock, agrees that the budget is spent."""
@@ -153,13 +165,30 @@ class _Drive:
     async def to_the_end(self, inputs: Any) -> Driven:  # noqa: ANN401  # the graph's own input type
         """Run, judge, and go back in until there is an outcome."""
         await self.guard.prepare(self.session)
-        given = inputs
+        await self._clarify()
+        given = _told(inputs, answers_told(self.session), key=self.shape.messages)
         while True:
             done = await self._pass(given)
             given, interrupts = await self._after(done)
             if self.session.outcome is not None:
                 result = self.session.result()
                 return Driven(result=result, state=self.state, interrupts=interrupts)
+
+    async def _clarify(self) -> None:
+        """Ask a person what is not clear; an answer may bring up another question."""
+        for _ in range(ROUNDS):
+            if not has_to_ask(self.session):
+                return
+            questions = self.session.state.questions
+            detail = "; ".join(question.text for question in questions)
+            self.session.observe(RunPaused(reason=PauseReason.INTERRUPT, detail=detail))
+            if self.guard.ask is not None:
+                await ask(self.guard, self.session)
+            else:
+                take(self.guard, self.session, await self._said(payload_of(questions)))
+            self.session.observe(RunResumed())
+            await self.guard.prepare(self.session)
+        self.guard.give_up_asking(self.session, detail=f"still not clear after {ROUNDS} answers")
 
     async def _after(self, done: Pass) -> tuple[Any, tuple[Any, ...]]:
         """Return what to go on with after a pass; nothing when the run has its outcome."""
@@ -254,6 +283,14 @@ class _Drive:
     @staticmethod
     def _entering(again: Reentry) -> dict[str, Any]:
         return {**again.update, GOTO: list(again.goto)} if again.goto else again.update
+
+
+def _told(inputs: Any, said: str, *, key: str | None) -> Any:  # noqa: ANN401  # the graph's own input type
+    """Return the input with what a person said behind its messages, if it has any."""
+    if not said or key is None or not isinstance(inputs, dict):
+        return inputs
+    given = cast("dict[str, Any]", inputs)
+    return {**given, key: [*given.get(key, ()), HumanMessage(said)]}
 
 
 def _with_thread(config: RunnableConfig | None) -> tuple[RunnableConfig, str]:

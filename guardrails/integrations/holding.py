@@ -65,6 +65,7 @@ async def hold(
     Returns:
         The decision (see `may_run`), or None when the call was let through already.
     """
+    await guard.look(session, agent=agent)
     decision = _ask(session, request, agent=agent)
     if decision is not None and decision.next is Next.VERIFY:
         end = _finish(session, request, arguments)
@@ -84,6 +85,7 @@ def hold_sync(
     alone: bool = False,
 ) -> Decision | None:
     """Do `hold` from synchronous code."""
+    guard.look_sync(session, agent=agent)
     decision = _ask(session, request, agent=agent)
     if decision is not None and decision.next is Next.VERIFY:
         end = _finish(session, request, arguments)

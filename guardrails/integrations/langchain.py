@@ -27,6 +27,7 @@ from langgraph.types import Command
 from guardrails.core.events import EndRequested, ExitKind
 from guardrails.core.incident import Incident
 from guardrails.engine import Guard, SessionKey
+from guardrails.integrations.asking import ask, ask_sync
 from guardrails.integrations.claiming import STRUCTURED
 from guardrails.integrations.exits import Update, leaving
 from guardrails.integrations.messages import model_name
@@ -42,6 +43,8 @@ from guardrails.integrations.middleware_turns import (
     early_end,
     go_on,
     note_reply,
+    pausing,
+    prepared_request,
     settled,
     settled_early,
     silence,
@@ -151,12 +154,15 @@ class GuardrailMiddleware(AgentMiddleware[GuardrailState[ResponseT], ContextT, R
         """Record the turn; when the run is over, answer without asking the model."""
         standing = self._before_model(request)
         standing.prepare_sync()
+        with pausing(standing):
+            ask_sync(standing.guard, standing.session)
+            standing.prepare_sync()
         if standing.silenced:
             if not standing.owned:
                 standing.guard.settle_sync(standing.session, EndRequested(exit=ExitKind.BUDGET))
             return silence(standing)
         with asking(standing):
-            response = handler(request)
+            response = handler(prepared_request(standing, request))
         note_reply(standing, response, request.runtime)
         return self._kept(request.state, standing, response)
 
@@ -168,12 +174,15 @@ class GuardrailMiddleware(AgentMiddleware[GuardrailState[ResponseT], ContextT, R
         """Do `wrap_model_call` in an async agent."""
         standing = self._before_model(request)
         await standing.prepare()
+        with pausing(standing):
+            await ask(standing.guard, standing.session)
+            await standing.prepare()
         if standing.silenced:
             if not standing.owned:
                 await standing.guard.settle(standing.session, EndRequested(exit=ExitKind.BUDGET))
             return silence(standing)
         with asking(standing):
-            response = await handler(request)
+            response = await handler(prepared_request(standing, request))
         note_reply(standing, response, request.runtime)
         return self._kept(request.state, standing, response)
 

@@ -8,15 +8,22 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
-from langchain.agents.middleware.types import ExtendedModelResponse, ModelResponse
-from langchain_core.messages import AIMessage
-from langgraph.errors import GraphBubbleUp
+from langchain.agents.middleware.types import (
+    ContextT,
+    ExtendedModelResponse,
+    ModelRequest,
+    ModelResponse,
+)
+from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.tools import BaseTool
+from langgraph.errors import GraphBubbleUp, GraphInterrupt
 from langgraph.runtime import Runtime
 
 from guardrails.core.decisions import Decision, Next
 from guardrails.core.events import EndRequested, ErrorRaised, ExitKind, PauseReason
+from guardrails.integrations.asking import answers_told
 from guardrails.integrations.exits import Update, ending, leaving, refusal, refused_calls_only
-from guardrails.integrations.messages import last_reply, repairs, reply_of
+from guardrails.integrations.messages import annotations_of, last_reply, repairs, reply_of
 from guardrails.integrations.middleware_state import ROOM_KEY, GuardrailState
 from guardrails.integrations.replies import (
     closing_message,
@@ -41,6 +48,48 @@ def note_reply(
         if isinstance(message, AIMessage) and first_time(standing.session, "reply", message.id):
             standing.session.observe(reply_of(message), agent=standing.agent)
     _note_drain(standing, runtime)
+
+
+def prepared_request(standing: Standing, request: ModelRequest[ContextT]) -> ModelRequest[ContextT]:
+    """Return what the model is asked with: the tools of the phase, and what a person said."""
+    return with_answers(standing, with_tools_of_phase(standing, request))
+
+
+def with_tools_of_phase(
+    standing: Standing, request: ModelRequest[ContextT]
+) -> ModelRequest[ContextT]:
+    """Leave out the tools that are not for where the run stands; a call of one is refused too."""
+    shown = [tool for tool in request.tools if _is_shown(standing, tool)]
+    return request if len(shown) == len(request.tools) else request.override(tools=shown)
+
+
+def with_answers(standing: Standing, request: ModelRequest[ContextT]) -> ModelRequest[ContextT]:
+    """Put what a person said of the task behind the task, for this turn's model only."""
+    said = "" if standing.owned else answers_told(standing.session)
+    if not said:
+        return request
+    first = next(
+        (at for at, one in enumerate(request.messages, 1) if isinstance(one, HumanMessage)), 0
+    )
+    messages = [*request.messages[:first], HumanMessage(said), *request.messages[first:]]
+    return request.override(messages=messages)
+
+
+def _is_shown(standing: Standing, tool: BaseTool | dict[str, Any]) -> bool:
+    if isinstance(tool, BaseTool):
+        return standing.session.shows(tool.name, annotations_of(tool))
+    named: object = tool.get("name") or tool.get("function", {}).get("name")
+    return not isinstance(named, str) or standing.session.shows(named)
+
+
+@contextmanager
+def pausing(standing: Standing) -> Generator[None]:
+    """Note that the run stands still while a person is asked."""
+    try:
+        yield
+    except GraphInterrupt:
+        standing.paused(PauseReason.INTERRUPT, "a question to a person")
+        raise
 
 
 @contextmanager

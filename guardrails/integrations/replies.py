@@ -4,8 +4,9 @@ The sentences for the model come with the decision. The few that stand here say 
 framework forces an adapter to say: why a call has no result, and how a run ended.
 """
 
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
+import msgspec
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from guardrails.core.decisions import Decision
@@ -42,6 +43,8 @@ class OutcomeState(TypedDict):
     verdict: str | None
     tier: str | None
     refusals: int
+    work: dict[str, Any] | None
+    """What was done, for whoever takes over: `WorkDone` as JSON; None without a machine."""
 
 
 class StreamEvent(TypedDict):
@@ -67,6 +70,7 @@ def outcome_state(result: RunResult) -> OutcomeState:
         verdict=str(result.verdict) if result.verdict else None,
         tier=str(result.tier) if result.tier else None,
         refusals=result.refusals,
+        work=msgspec.to_builtins(result.work),
     )
 
 

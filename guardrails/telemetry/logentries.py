@@ -19,6 +19,9 @@ from guardrails.core.events import (
     LossAllowed,
     ModelReplied,
     NodeRan,
+    QuestionAnswered,
+    QuestionAsked,
+    QuestionsExpired,
     RunPaused,
     RunResumed,
     RunStarted,
@@ -81,6 +84,8 @@ def _entry_of_fact(fact: AnyFact) -> Entry:
             place = f"{given.namespace}/{given.kind}/{given.name}".removeprefix("/")
             fields = {"check": given.check, "object": place, "by": given.by}
             return logging.WARNING, "loss.allowed", fields
+        case QuestionAsked() | QuestionAnswered() | QuestionsExpired():
+            return _entry_of_question(fact)
         case ErrorRaised():
             level = logging.ERROR if fact.fatal else logging.WARNING
             fields = {"error": fact.error, "where": fact.where}
@@ -89,6 +94,18 @@ def _entry_of_fact(fact: AnyFact) -> Entry:
             return level, "error.raised", fields
         case _:
             assert_never(fact)
+
+
+def _entry_of_question(fact: QuestionAsked | QuestionAnswered | QuestionsExpired) -> Entry:
+    match fact:
+        case QuestionAsked(question=asked):
+            fields = {"question": asked.id, "candidates": len(asked.candidates)}
+            return logging.WARNING, "question.asked", fields
+        case QuestionAnswered(answer=given):
+            fields = {"question": given.question, "choice": given.choice, "by": given.by}
+            return logging.INFO, "question.answered", fields
+        case QuestionsExpired(detail=detail):
+            return logging.WARNING, "questions.expired", {"detail": detail}
 
 
 def _entry_of_course(fact: RunStarted | RunPaused | RunResumed | AgentHandedOff) -> Entry:

@@ -21,12 +21,15 @@ from guardrails.integrations.replies import is_closing, outcome_state
 from guardrails.policy.models import Budgets, Settings
 from guardrails.testing.gates import ScriptedGate
 from guardrails.testing.recorder import Recorder
+from tests.settings import NO_MACHINE
 
 Adapter = Literal["middleware", "graph", "graph+middleware", "drive", "drive+middleware"]
 Build = Callable[[list[Any]], Any]
 """Builds the agent, given the middleware to put into it if it takes any."""
 
-SMALL = Settings(budgets=Budgets(steps=12, tool_calls=40, refusals=2, unknown_refusals=1))
+SMALL = Settings(
+    fsm=NO_MACHINE, budgets=Budgets(steps=12, tool_calls=40, refusals=2, unknown_refusals=1)
+)
 """Budgets that a test can spend."""
 
 

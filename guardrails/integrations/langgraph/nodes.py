@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypedDict, cast
 
 import msgspec
+from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_stream_writer
 from langgraph.graph import END
@@ -24,6 +25,7 @@ from guardrails.core.events import EndRequested
 from guardrails.core.incident import Incident
 from guardrails.engine import Guard, Session, SessionKey
 from guardrails.errors import InternalError
+from guardrails.integrations.asking import answers_told, ask, ask_sync, has_to_ask
 from guardrails.integrations.claiming import ReadClaim
 from guardrails.integrations.langgraph.inner import GOTO
 from guardrails.integrations.langgraph.shape import OUTCOME, Graph, Shape
@@ -34,6 +36,7 @@ from guardrails.integrations.replies import closing_message, outcome_state, stre
 
 BEGIN = "guardrails_begin"
 AGENT = "agent"
+ASK = "guardrails_ask"
 GATE = "guardrails_gate"
 """Names of the parent's nodes. `agent` also begins the namespace of everything inside."""
 
@@ -109,6 +112,39 @@ class Around:
         """Return the run's session. A process that resumes another's run begins a new one."""
         key = str(state[RUN])
         return self.guard.find(SessionKey(key)) or self._open(key)
+
+    # Ask a person
+
+    def ask(self, state: dict[str, Any]) -> Command[Any]:
+        """Put what is not clear to a person, one round of questions each time."""
+        if state.get(RUN):
+            session = self._session(state)
+            self.guard.prepare_sync(session)
+            ask_sync(self.guard, session)
+            self.guard.prepare_sync(session)
+            if has_to_ask(session):
+                return Command(goto=ASK)
+            return self._clear(session)
+        return Command(goto=AGENT)
+
+    async def aask(self, state: dict[str, Any]) -> Command[Any]:
+        """Do `ask` in asynchronous graphs."""
+        if state.get(RUN):
+            session = self._session(state)
+            await self.guard.prepare(session)
+            await ask(self.guard, session)
+            await self.guard.prepare(session)
+            if has_to_ask(session):
+                return Command(goto=ASK)
+            return self._clear(session)
+        return Command(goto=AGENT)
+
+    def _clear(self, session: Session) -> Command[Any]:
+        """Let the agent begin, and tell it what a person said."""
+        said, key = answers_told(session), self.shape.messages
+        if not said or key is None:
+            return Command(goto=AGENT)
+        return Command(goto=AGENT, update={key: [HumanMessage(said)]})
 
     # The agent
 

@@ -21,7 +21,7 @@ from langgraph.types import Command, StateSnapshot
 
 from guardrails.errors import UsageError
 from guardrails.integrations.claiming import OnRefusal, ReadClaim
-from guardrails.integrations.langgraph.nodes import AGENT, BEGIN, LIMIT, PRIVATE, RUN, STOPS
+from guardrails.integrations.langgraph.nodes import AGENT, ASK, BEGIN, LIMIT, PRIVATE, RUN, STOPS
 from guardrails.integrations.langgraph.shape import OUTCOME, Graph
 
 PARENT_STEPS = 1_000
@@ -190,7 +190,7 @@ class _Asked:
     def _parents(self, mode: str, payload: Any, part: Any) -> Any:  # noqa: ANN401  # a stream's payload, and None to leave it out
         match mode:
             case "updates":
-                seen = {k: _public(v) for k, v in payload.items() if k not in {BEGIN, AGENT}}
+                seen = {k: _public(v) for k, v in payload.items() if k not in {BEGIN, ASK, AGENT}}
                 return seen or None
             case "values":
                 paused = self.second and part.get("interrupts")

@@ -18,6 +18,7 @@ from guardrails.integrations.claiming import REPORT_KEYS, OnRefusal, ReadClaim
 from guardrails.integrations.langgraph.inner import prepared
 from guardrails.integrations.langgraph.nodes import (
     AGENT,
+    ASK,
     BEGIN,
     END_KEY,
     GATE,
@@ -144,6 +145,11 @@ def _parent(graph: Graph, around: Around, *, inner: Graph) -> StateGraph[Any, An
 
     parent.add_node(BEGIN, cast("Any", RunnableLambda(around.begin, around.abegin, name=BEGIN)))
     parent.add_node(
+        ASK,
+        cast("Any", RunnableLambda(around.ask, around.aask, name=ASK)),
+        destinations=(ASK, AGENT),
+    )
+    parent.add_node(
         AGENT,
         cast("Any", RunnableLambda(agent, aagent, name=AGENT)),
         destinations=(GATE, AGENT, END),
@@ -154,7 +160,7 @@ def _parent(graph: Graph, around: Around, *, inner: Graph) -> StateGraph[Any, An
         destinations=(AGENT, END),
     )
     parent.add_edge(START, BEGIN)
-    parent.add_edge(BEGIN, AGENT)
+    parent.add_edge(BEGIN, ASK)
     return parent
 
 

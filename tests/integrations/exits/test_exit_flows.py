@@ -27,6 +27,7 @@ from guardrails.integrations.langgraph import guard
 from guardrails.testing.gates import ScriptedGate
 from guardrails.testing.recorder import Recorder
 from guardrails.testing.scripted import ScriptedModel, call, turn
+from tests.settings import FREE
 
 TASK = {"messages": [("user", "checkout is down")]}
 
@@ -58,7 +59,7 @@ def each_ended(ended: Any, *outcomes: Outcome) -> list[RunEnded]:
 
 def test_b12_two_guards_of_one_name_are_refused() -> None:
     """B12: LangChain refuses a second middleware of the same name; another name is allowed."""
-    using = Guard(gate=ScriptedGate(PASS))
+    using = Guard(settings=FREE, gate=ScriptedGate(PASS))
     two = [GuardrailMiddleware(using=using), GuardrailMiddleware(using=using)]
     with pytest.raises(AssertionError, match="duplicate"):
         create_agent(ScriptedModel(turns=[DONE]), [], middleware=two)
@@ -136,7 +137,7 @@ def test_b7_a_question_nobody_answers_does_not_look_like_an_end(play: Any) -> No
 def test_b23_a_drained_run_goes_on_where_it_stood(adapter: str, *, asynchronous: bool) -> None:
     """B23: a drain is a pause; the run ends at its door once it is resumed."""
     records, control = Recorder(), RunControl()
-    using = Guard(gate=ScriptedGate(PASS), hooks=[records])
+    using = Guard(settings=FREE, gate=ScriptedGate(PASS), hooks=[records])
 
     @tool
     def drains(command: str) -> str:
@@ -170,7 +171,7 @@ def test_b23_a_drained_run_goes_on_where_it_stood(adapter: str, *, asynchronous:
 async def test_b23_a_drain_under_the_outer_loop_needs_a_person(*, inside: bool) -> None:
     """B23: nobody is there to resume a driven run, so it ends `escalated` instead of raising."""
     records = Recorder()
-    using = Guard(gate=ScriptedGate(PASS), hooks=[records])
+    using = Guard(settings=FREE, gate=ScriptedGate(PASS), hooks=[records])
     agent: Any = create_agent(
         ScriptedModel(turns=[LOOK, GraphDrained("deploy")]),
         [kubectl],
@@ -188,7 +189,7 @@ async def test_b23_a_drain_under_the_outer_loop_needs_a_person(*, inside: bool) 
 def test_b6_a_signal_passes_and_leaves_its_end(play: Any, where: str, signal: Any) -> None:
     """B6: Ctrl-C inside a model or a tool is recorded as `aborted` and goes on its way."""
     records = Recorder()
-    using = Guard(gate=ScriptedGate(PASS), hooks=[records])
+    using = Guard(settings=FREE, gate=ScriptedGate(PASS), hooks=[records])
 
     @tool
     def killed(command: str) -> str:
@@ -220,7 +221,7 @@ def test_b6_a_signal_passes_and_leaves_its_end(play: Any, where: str, signal: An
 def test_runs_at_once_share_nothing(adapter: str, *, asynchronous: bool) -> None:
     """1.4: one middleware, one guarded graph, eight runs in parallel: eight sessions and ends."""
     records = Recorder()
-    using = Guard(gate=ScriptedGate(PASS), hooks=[records])
+    using = Guard(settings=FREE, gate=ScriptedGate(PASS), hooks=[records])
     inside = [GuardrailMiddleware(using=using)] if "middleware" in adapter else []
 
     def says(messages: list[Any]) -> AIMessage:
@@ -249,7 +250,7 @@ def test_runs_at_once_share_nothing(adapter: str, *, asynchronous: bool) -> None
 def test_a_broken_run_is_closed_by_the_next_one_on_its_thread() -> None:
     """B6, B9: what no hook of the middleware saw ends `aborted` at the latest with the next run."""
     records = Recorder()
-    using = Guard(gate=ScriptedGate(PASS), hooks=[records])
+    using = Guard(settings=FREE, gate=ScriptedGate(PASS), hooks=[records])
     agent: Any = create_agent(
         ScriptedModel(turns=[DONE], at_end="repeat"),
         [breaks],
@@ -269,7 +270,7 @@ def test_a_broken_run_is_closed_by_the_next_one_on_its_thread() -> None:
 def test_b21_every_form_of_a_stream_is_one_run(adapter: str, form: str) -> None:
     """B21: whatever the caller streams, and whatever it then shows, the run is judged and ends."""
     records = Recorder()
-    using = Guard(gate=ScriptedGate(FAIL, PASS), hooks=[records])
+    using = Guard(settings=FREE, gate=ScriptedGate(FAIL, PASS), hooks=[records])
     inside = [GuardrailMiddleware(using=using)] if "middleware" in adapter else []
     agent: Any = create_agent(
         ScriptedModel(turns=[LOOK, DONE, MEND, DONE]), [kubectl], middleware=inside

@@ -21,6 +21,7 @@ from guardrails.policy.models import Budgets, Settings
 from guardrails.testing.gates import ScriptedGate
 from guardrails.testing.recorder import Recorder
 from guardrails.testing.scripted import ScriptedModel, call, turn
+from tests.settings import FREE, NO_MACHINE
 
 PASS, FAIL = GateVerdict.PASS, GateVerdict.FAIL
 TASK = {"messages": [("user", "checkout is down")]}
@@ -35,7 +36,7 @@ def ask(question: str) -> str:
 def guarded_by(*played: Any, settings: Settings | None = None) -> tuple[Guard, Recorder]:
     """Make a guard and the recorder of its runs."""
     records = Recorder()
-    return Guard(gate=ScriptedGate(*played), hooks=[records], settings=settings), records
+    return Guard(gate=ScriptedGate(*played), hooks=[records], settings=settings or FREE), records
 
 
 def asking(*turns: Any, **options: Any) -> Any:
@@ -130,7 +131,9 @@ async def test_the_wall_clock_stops_a_node_that_never_returns() -> None:
     graph = StateGraph(MessagesState)
     graph.add_node("hang", hang)
     graph.add_edge(START, "hang")
-    using, records = guarded_by(FAIL, settings=Settings(budgets=Budgets(wall_time=0.2)))
+    using, records = guarded_by(
+        FAIL, settings=Settings(fsm=NO_MACHINE, budgets=Budgets(wall_time=0.2))
+    )
     driven = await drive(graph.compile(), TASK, using=using)
     assert driven.result.reason == Reason.BUDGET_WALL_TIME
     assert [e.reason for e in records.ended] == [Reason.BUDGET_WALL_TIME]
@@ -238,7 +241,12 @@ async def test_the_model_is_named_in_the_trace() -> None:
     assert records.events[0].fact.model == "openai:gpt-5"  # type: ignore[union-attr]
 
 
-WATCHED = Settings.model_validate({"gate": {"watch_for": "40ms", "poll_every": "20ms"}})
+WATCHED = Settings.model_validate(
+    {
+        "gate": {"watch_for": "40ms", "poll_every": "20ms"},
+        "fsm": {"machine": "none", "alignment": "none"},
+    }
+)
 
 
 async def test_a_regression_sends_the_agent_back_in() -> None:

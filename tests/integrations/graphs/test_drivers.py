@@ -25,6 +25,7 @@ from guardrails.integrations.langgraph import guard
 from guardrails.testing.gates import ScriptedGate
 from guardrails.testing.recorder import Recorder
 from guardrails.testing.scripted import ScriptedModel, call, turn
+from tests.settings import FREE
 
 PASS, FAIL = GateVerdict.PASS, GateVerdict.FAIL
 TASK = {"messages": [HumanMessage("checkout is down", id="task")]}
@@ -45,7 +46,7 @@ DONE = turn("It is fixed.")
 def guarded_by(*played: Any) -> tuple[Guard, Recorder]:
     """Make a guard and the recorder of its runs."""
     records = Recorder()
-    return Guard(gate=ScriptedGate(*played), hooks=[records]), records
+    return Guard(settings=FREE, gate=ScriptedGate(*played), hooks=[records]), records
 
 
 def asked(ended: Any) -> list[EndRequested]:

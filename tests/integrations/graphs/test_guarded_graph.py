@@ -25,6 +25,7 @@ from guardrails.policy.models import Budgets, EffectRules, Settings
 from guardrails.testing.gates import ScriptedGate
 from guardrails.testing.recorder import Recorder
 from guardrails.testing.scripted import ScriptedModel, call, turn
+from tests.settings import FREE, NO_MACHINE
 
 PASS, FAIL = GateVerdict.PASS, GateVerdict.FAIL
 TASK = {"messages": [HumanMessage("checkout is down", id="task")]}
@@ -51,7 +52,7 @@ def agent(*turns: Any, checkpointer: Any = None) -> Any:
 def guarded_by(*played: Any, settings: Settings | None = None) -> tuple[Guard, Recorder]:
     """Make a guard and the recorder of its runs."""
     records = Recorder()
-    return Guard(gate=ScriptedGate(*played), hooks=[records], settings=settings), records
+    return Guard(gate=ScriptedGate(*played), hooks=[records], settings=settings or FREE), records
 
 
 def plain(part: Any) -> str:
@@ -142,7 +143,7 @@ def test_it_is_a_compiled_graph_with_the_schemas_of_the_one_inside() -> None:
 
 def test_the_given_graph_is_not_changed() -> None:
     """Guarding makes a copy: the graph still runs unguarded elsewhere."""
-    settings = Settings(effects=EffectRules(read="block"))
+    settings = Settings(fsm=NO_MACHINE, effects=EffectRules(read="block"))
     using, records = guarded_by(PASS, settings=settings)
     inner = agent(look(), turn("done"))
     node = inner.nodes["tools"].bound
@@ -182,7 +183,7 @@ def test_an_ordinary_tool_node_is_held_without_code_changes() -> None:
         graph.add_edge("tools", "think")
         return graph.compile()
 
-    settings = Settings(effects=EffectRules(destructive="block"))
+    settings = Settings(fsm=NO_MACHINE, effects=EffectRules(destructive="block"))
     for asynchronous in (False, True):
         hooked.clear()
         using, _ = guarded_by(PASS, settings=settings)
@@ -212,7 +213,9 @@ def test_a_blocked_call_in_an_unguarded_node_goes_back_to_the_model() -> None:
         "think", lambda s: "act" if s["messages"][-1].tool_calls else END, ["act", END]
     )
     graph.add_edge("act", "think")
-    using, _ = guarded_by(PASS, settings=Settings(effects=EffectRules(destructive="block")))
+    using, _ = guarded_by(
+        PASS, settings=Settings(fsm=NO_MACHINE, effects=EffectRules(destructive="block"))
+    )
     found = guard(graph.compile(), using=using).invoke(TASK)
     assert found["guardrails_outcome"]["outcome"] == "resolved"
     assert "not allowed here" in found["messages"][2].content
@@ -384,7 +387,9 @@ def test_a_hand_off_to_a_graph_further_out_goes_on_its_way() -> None:
 
 def test_shadow_mode_holds_nothing() -> None:
     """The run is what it would have been, with an outcome beside it."""
-    using, records = guarded_by(FAIL, settings=Settings(mode="shadow", budgets=Budgets(steps=1)))
+    using, records = guarded_by(
+        FAIL, settings=Settings(fsm=NO_MACHINE, mode="shadow", budgets=Budgets(steps=1))
+    )
     found = guard(agent(look(), look(), turn("done")), using=using).invoke(TASK)
     assert found["messages"][-1].content == "done"
     assert [e.outcome for e in records.ended] == [Outcome.UNRESOLVED]
@@ -447,7 +452,7 @@ def test_a_loop_in_an_own_retry_cannot_swallow_the_stop() -> None:
     graph = StateGraph(MessagesState)
     graph.add_node("stubborn", stubborn)
     graph.add_edge(START, "stubborn")
-    using, records = guarded_by(FAIL, settings=Settings(budgets=Budgets(steps=5)))
+    using, records = guarded_by(FAIL, settings=Settings(fsm=NO_MACHINE, budgets=Budgets(steps=5)))
     guard(graph.compile(), using=using).invoke(TASK)
     assert [(e.reason, e.steps) for e in records.ended] == [(Reason.BUDGET_STEPS, 6)]
 

@@ -28,6 +28,7 @@ from guardrails.policy.models import EffectRules, Settings
 from guardrails.testing.gates import ScriptedGate
 from guardrails.testing.recorder import Recorder
 from guardrails.testing.scripted import ScriptedModel, call, turn
+from tests.settings import FREE, NO_MACHINE
 
 PASS, FAIL = GateVerdict.PASS, GateVerdict.FAIL
 
@@ -89,7 +90,7 @@ def test_the_middleware_alone_sees_a_deep_agent_and_not_its_sub_agents(
     main = ScriptedModel(turns=[turn(calls=[task("fix")]), DONE, DONE])
     sub = ScriptedModel(turns=[MEND, turn("mended")])
     records = Recorder()
-    using = Guard(gate=ScriptedGate(FAIL, PASS), hooks=[records])
+    using = Guard(settings=FREE, gate=ScriptedGate(FAIL, PASS), hooks=[records])
     agent = deep(main, sub, middleware=[GuardrailMiddleware(using=using)])
     given: Any = {"messages": [("user", "checkout is down")]}
     config: Any = {"configurable": {"thread_id": "t"}}
@@ -127,7 +128,7 @@ def test_a_write_inside_a_sub_agent_is_blocked_and_the_agent_goes_on(play_graph:
             ],
         )
 
-    settings = Settings(effects=EffectRules(write="block", destructive="block"))
+    settings = Settings(fsm=NO_MACHINE, effects=EffectRules(write="block", destructive="block"))
     ended = play_graph(build, PASS, settings=settings)
     ended.check()
     assert ran == []

@@ -163,6 +163,7 @@ def make_rig(way: Way) -> MakeRig:
 
     def make(*verdicts: Any, **settings: Any) -> Rig:
         settings.setdefault("tools", {"finish": ("submit",)})
+        settings.setdefault("fsm", {"machine": "none", "alignment": "none"})
         gate, recorder = ScriptedGate(*verdicts), Recorder()
         guard = Guard(
             settings=Settings.model_validate(settings),

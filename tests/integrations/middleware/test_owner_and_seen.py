@@ -8,12 +8,13 @@ import pytest
 from guardrails.engine import Guard, Session, SessionKey
 from guardrails.integrations.owner import current_owner, own
 from guardrails.integrations.seen import SEEN_LIMIT, first_time, forget, was_seen
+from tests.settings import FREE
 
 
 @pytest.fixture
 def begin() -> Callable[[str], tuple[Guard, Session]]:
     """Open sessions."""
-    guard = Guard()
+    guard = Guard(settings=FREE)
 
     def _begin(key: str) -> tuple[Guard, Session]:
         return guard, guard.begin(SessionKey(key), adapter="test")

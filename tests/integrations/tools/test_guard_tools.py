@@ -56,6 +56,7 @@ def make_guard(recorder: Recorder) -> Callable[..., Guard]:
 
     def make(*verdicts: Any, **settings: Any) -> Guard:
         settings.setdefault("tools", {"finish": ("submit*",)})
+        settings.setdefault("fsm", {"machine": "none", "alignment": "none"})
         return Guard(
             settings=Settings.model_validate(settings),
             gate=ScriptedGate(*verdicts),
