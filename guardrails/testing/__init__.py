@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from guardrails.testing.clock import ManualClock
     from guardrails.testing.gates import ScriptedGate, scripted_report
+    from guardrails.testing.personas import PERSONAS, Repertoire, persona
     from guardrails.testing.recorder import Recorder
     from guardrails.testing.scripted import ScriptedModel, ScriptEndedError, call, turn
     from guardrails.testing.sim import AlertRule, ClusterTime, Flow, Match, Respond, SimCluster
@@ -20,30 +21,36 @@ _HOMES = {
     "Flow": "sim",
     "ManualClock": "clock",
     "Match": "sim",
+    "PERSONAS": "personas",
     "Recorder": "recorder",
+    "Repertoire": "personas",
     "Respond": "sim",
     "ScriptEndedError": "scripted",
     "ScriptedGate": "gates",
     "ScriptedModel": "scripted",
     "SimCluster": "sim",
     "call": "scripted",
+    "persona": "personas",
     "scripted_report": "gates",
     "turn": "scripted",
 }
 
 __all__ = [
+    "PERSONAS",
     "AlertRule",
     "ClusterTime",
     "Flow",
     "ManualClock",
     "Match",
     "Recorder",
+    "Repertoire",
     "Respond",
     "ScriptEndedError",
     "ScriptedGate",
     "ScriptedModel",
     "SimCluster",
     "call",
+    "persona",
     "scripted_report",
     "turn",
 ]

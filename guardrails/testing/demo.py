@@ -43,6 +43,7 @@ DEMO_SETTINGS: dict[str, object] = {
     "gate.wait_at_most": "60s",
     "gate.unknown_grace": "1s",
     "gate.list_timeout": "3s",
+    "fsm.settle": "1s",
     "budgets.wall_time": "5m",
     "tools.read": ["wait"],
 }

@@ -88,6 +88,20 @@ def _mend_port() -> Turn:
     )
 
 
+def _look_again() -> list[Turn]:
+    """Wait for a change to take effect, and look at what it did."""
+    return [
+        turn("I give it a moment.", calls=[call("wait", seconds=2)]),
+        turn(
+            "What did that do?",
+            calls=[
+                call("kubectl_get", resource="services", name="checkout"),
+                call("kubectl_get", resource="pods"),
+            ],
+        ),
+    ]
+
+
 def _false_victory() -> Sequence[Turn]:
     return [
         *_look_around(),
@@ -104,6 +118,7 @@ def _false_victory() -> Sequence[Turn]:
             ],
         ),
         _mend_port(),
+        *_look_again(),
         turn("The Service reaches its pods again. The incident is resolved."),
     ]
 
@@ -122,8 +137,8 @@ def _too_early() -> Sequence[Turn]:
             ],
         ),
         turn(
-            "Its image tag `missing` cannot be pulled, and its strategy took the old pods down "
-            "first. I go back to 1.4 and to rolling updates.",
+            "Deployment checkout has an image that cannot be pulled, and its strategy took the "
+            "old pods down first. I go back to 1.4 and to rolling updates.",
             calls=[
                 call(
                     "kubectl_patch",
@@ -133,11 +148,14 @@ def _too_early() -> Sequence[Turn]:
                 )
             ],
         ),
+        # Sent back: nobody looked at the change yet.
         turn("Rolled back to 1.4. The incident is resolved."),
-        # Played only if the claim came before a single pod was back, which the gate refuses.
         turn("Not yet. I wait for the rollout.", calls=[call("wait", seconds=2)]),
         turn("Are the pods there now?", calls=[call("kubectl_get", resource="pods")]),
         turn("They are. The incident is resolved."),
+        # Played only if the claim came before a single pod was back, which the gate refuses.
+        turn("I wait a little longer.", calls=[call("wait", seconds=2)]),
+        turn("It is up now. The incident is resolved."),
     ]
 
 
@@ -179,12 +197,22 @@ def _never_stops() -> Sequence[Turn]:
 
 
 def _gives_up() -> Sequence[Turn]:
+    lost = turn(
+        "I was unable to find the cause of the errors on checkout, and I could not resolve the "
+        "incident."
+    )
     return [
         *_look_around(),
+        # Sent back: three looks are no search.
+        lost,
         turn(
-            "I was unable to find the cause of the errors on checkout, and I could not resolve "
-            "the incident."
+            "Is there anything in the events, or in the rate of requests?",
+            calls=[
+                call("kubectl_get", resource="events"),
+                call("prometheus_query", query="sum by (service) (rate(http_requests_total[1m]))"),
+            ],
         ),
+        lost,
     ]
 
 
@@ -205,8 +233,12 @@ def _blind() -> Sequence[Turn]:
         calls=[call("kubectl_get", resource="endpointslices")],
     )
     return [
-        turn("Errors on checkout. I look at it.", calls=[call("kubectl_get", resource="services")]),
+        turn(
+            "Errors on checkout. I look at it.",
+            calls=[call("kubectl_get", resource="services"), call("kubectl_get", resource="pods")],
+        ),
         _mend_port(),
+        *_look_again(),
         fixed,
         again,
         fixed,
@@ -274,7 +306,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario(
         name="gives-up",
-        title="finds nothing and says so",
+        title="gives up after three looks, is sent back, finds nothing and says so",
         task=TASK,
         alert=ERRORS,
         fault=wrong_target_port,
