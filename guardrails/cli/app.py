@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
-from guardrails.cli import baseline, checks, doctor, policy, run, stdout, trace, verify
+from guardrails.cli import baseline, checks, doctor, fsm, policy, run, stdout, trace, verify
 from guardrails.cli.exits import ExitCode, of_error
 from guardrails.cli.terminating import was_terminated
 from guardrails.errors import GuardrailsError
@@ -39,6 +39,7 @@ app.command("verify")(verify.verify)
 app.command("doctor")(doctor.doctor)
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(checks.app, name="checks")
+app.add_typer(fsm.app, name="fsm")
 app.add_typer(policy.app, name="policy")
 app.add_typer(trace.app, name="trace")
 

@@ -29,6 +29,9 @@ from guardrails.core.events import (
     GateReported,
     LossAllowed,
     ModelReplied,
+    QuestionAnswered,
+    QuestionAsked,
+    QuestionsExpired,
     RunPaused,
     RunResumed,
     RunStarted,
@@ -124,10 +127,27 @@ class Narrator:
             case ErrorRaised() as error:
                 said = f"{error.error} in {error.where or 'the agent'}: {error.message}"
                 yield self._note(at, Tone.ERROR, "error", said)
+            case QuestionAsked() | QuestionAnswered() | QuestionsExpired() as fact:
+                yield self._asked(at, fact)
             case RunPaused() | RunResumed() | AgentHandedOff() | LossAllowed() as fact:
                 yield self._on_the_way(at, fact)
             case _:
                 yield from self._intervened(at, decision)
+
+    def _asked(
+        self, at: datetime, fact: QuestionAsked | QuestionAnswered | QuestionsExpired
+    ) -> Note:
+        match fact:
+            case QuestionAsked(question=asked):
+                return self._note(at, Tone.WARNING, "question", f"{asked.text} ({asked.why})")
+            case QuestionAnswered(answer=given):
+                by = f" by {given.by}" if given.by else ""
+                return self._note(at, Tone.WARNING, "answered", f"{given.text}{by}")
+            case QuestionsExpired(detail=detail):
+                said = "no answer: the run goes on without changes"
+                return self._note(
+                    at, Tone.WARNING, "question", f"{said} ({detail})" if detail else said
+                )
 
     def _on_the_way(
         self, at: datetime, fact: RunPaused | RunResumed | AgentHandedOff | LossAllowed

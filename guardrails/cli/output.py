@@ -13,7 +13,7 @@ from guardrails.core.evidence import GateReport, GateVerdict, Tier
 from guardrails.core.findings import Finding
 from guardrails.core.ids import RunId
 from guardrails.core.outcome import Outcome
-from guardrails.core.result import RunResult
+from guardrails.core.result import RunResult, WorkDone
 
 OUTPUT_SCHEMA = 1
 """Version of what `-o json` prints; raised when a reader must change."""
@@ -51,6 +51,8 @@ class RunOutput(msgspec.Struct, frozen=True, kw_only=True):
     """Findings by MAST id."""
     report: GateReport | None
     """The last gate report, whole; `guarded-agent verify --replay` judges it again."""
+    work: WorkDone | None
+    """What was done, phase by phase; null for a run without a machine."""
     trace: str | None
     """Path of the trace file, or null when none was asked for."""
     exit_code: int

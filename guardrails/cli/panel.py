@@ -51,6 +51,7 @@ def rows(result: RunResult, *, trace: str | None) -> list[tuple[str, str]]:
             ),
         )
     )
+    found.extend(("phases", text) for text in _phases(result))
     found.append(("findings", "; ".join(_findings(result.failure_vector)) or "none"))
     found.append(("trace", trace or "not kept; --trace FILE keeps one"))
     if result.shadow:
@@ -101,6 +102,24 @@ def _open_facts(result: RunResult) -> Iterable[str]:
         yield printable(describe_fact(fact), width=_WIDTH)
     if len(facts) > FACTS_SHOWN:
         yield f"and {len(facts) - FACTS_SHOWN} more"
+
+
+def _phases(result: RunResult) -> Iterable[str]:
+    """Tell the way through the machine, and what is left for whoever takes over."""
+    work = result.work
+    if work is None:
+        return
+    yield " > ".join(
+        f"{one.phase} ({one.turns})" if one.turns else one.phase for one in work.phases
+    )
+    if result.outcome.accepted:
+        return
+    if work.hypotheses:
+        yield f"suspected: {', '.join(work.hypotheses[:FACTS_SHOWN])}"
+    if work.changes:
+        yield f"changed: {', '.join(work.changes[-FACTS_SHOWN:])}"
+    for question in work.questions:
+        yield printable(f"not answered: {question}", width=_WIDTH)
 
 
 def _findings(vector: dict[str, int]) -> Iterable[str]:

@@ -33,6 +33,7 @@ def check(
     The checks and gates of others that it names are loaded, so that a broken one shows here.
     """
     del debug
+    from guardrails.engine.rules import Rules  # noqa: PLC0415  # as above
     from guardrails.gates.choice import chosen  # noqa: PLC0415  # as above
     from guardrails.gates.plugins import extra_gates  # noqa: PLC0415  # as above
     from guardrails.gates.registry import DEFAULT_CHECKS, ignorable  # noqa: PLC0415  # as above
@@ -40,6 +41,7 @@ def check(
     from guardrails.policy.stored import policy_digest  # noqa: PLC0415  # as above
 
     settings = load_settings(file=file, profile=profile, environ={})
+    Rules.of(settings)  # reads and proves the machine
     ignorable(settings.gate.ignore_lists)
     chosen(DEFAULT_CHECKS, settings.gate)
     extra_gates(settings.gate)

@@ -21,6 +21,7 @@ from guardrails.core.ids import RunId
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.live import Live
     from rich.text import Text
 
 LABEL_WIDTH = 11
@@ -45,6 +46,10 @@ class Printer(Hook, Protocol):
 
     def showing(self) -> contextlib.AbstractContextManager[None]:
         """Return a block around the run, during which the view may be drawn over again."""
+        ...
+
+    def pausing(self) -> contextlib.AbstractContextManager[None]:
+        """Return a block in which nothing is drawn over: somebody types."""
         ...
 
 
@@ -84,6 +89,11 @@ class PlainPrinter:
     @contextlib.contextmanager
     def showing(self) -> Generator[None]:
         """Do nothing around the run: lines need no closing."""
+        yield
+
+    @contextlib.contextmanager
+    def pausing(self) -> Generator[None]:
+        """Do nothing: lines are never drawn over."""
         yield
 
 
@@ -138,6 +148,7 @@ class LivePrinter:
         self._narrator = Narrator()
         self._lock = threading.Lock()
         self._began = time.monotonic()
+        self._live: Live | None = None
 
     def on_record(self, run: RunId, record: Record, /) -> None:
         """Print what a record has to say above the status line."""
@@ -158,8 +169,23 @@ class LivePrinter:
         from rich.live import Live  # noqa: PLC0415  # only where there is a terminal
 
         self._began = time.monotonic()
-        with Live(self, console=self._console, refresh_per_second=8, transient=True):
+        with Live(self, console=self._console, refresh_per_second=8, transient=True) as live:
+            self._live = live
             yield
+        self._live = None
+
+    @contextlib.contextmanager
+    def pausing(self) -> Generator[None]:
+        """Take the status line away for as long as somebody types."""
+        live = self._live
+        if live is None:
+            yield
+            return
+        live.stop()
+        try:
+            yield
+        finally:
+            live.start(refresh=True)
 
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
         """Draw the status line; rich calls this several times a second."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from guardrails.cli import panel, stdout
+from guardrails.cli.asking import terminal_asker
 from guardrails.cli.exits import ExitCode, of_outcome
 from guardrails.cli.inputs import graph_input
 from guardrails.cli.options import Output
@@ -94,7 +95,12 @@ async def _run(stage: Stage, model: str, printer: Printer, hooks: list[Hook]) ->
         manifests=stage.manifests,
     )
     guard = Guard(
-        settings=stage.settings, gate=gate, incident=stage.incident, hooks=hooks, clock=clock
+        settings=stage.settings,
+        gate=gate,
+        incident=stage.incident,
+        hooks=hooks,
+        clock=clock,
+        ask=terminal_asker(printer, seconds=stage.settings.fsm.answer_within),
     )
     async with AsyncExitStack() as opened:
         built = await stage.build(guard, opened)

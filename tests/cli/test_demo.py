@@ -18,7 +18,7 @@ SCHEMA = json.loads(
         Path(guarded_agent_entry.__file__).parent / "docs" / "reference" / "run-output.schema.json"
     ).read_text()
 )
-REFUSED = {"false-victory", "blind"}
+REFUSED = {"false-victory", "too-early", "gives-up", "blind"}
 """Scenarios in which an end is refused, whatever the machine's speed."""
 
 

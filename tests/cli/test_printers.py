@@ -33,6 +33,7 @@ from guardrails.engine import Guard, Session, SessionKey
 from guardrails.policy.models import EffectRules, Settings
 from guardrails.testing.clock import ManualClock
 from guardrails.testing.gates import ScriptedGate, scripted_report
+from tests.settings import FREE, NO_MACHINE
 
 PODS = ToolCall(call_id=CallId("c1"), tool="kubectl_get", arguments='{"resource":"pods"}')
 DELETE = ToolCall(
@@ -52,7 +53,9 @@ class Run:
 
 
 def _begin(hook: Hook, *played: GateVerdict, settings: Settings | None = None) -> Run:
-    guard = Guard(settings=settings, gate=ScriptedGate(*played), hooks=[hook], clock=ManualClock())
+    guard = Guard(
+        settings=settings or FREE, gate=ScriptedGate(*played), hooks=[hook], clock=ManualClock()
+    )
     about = Incident(task="checkout is down", namespaces=("shop",))
     return Run(guard, guard.begin(SessionKey("t"), adapter="test", incident=about))
 
@@ -119,7 +122,7 @@ def test_effects_are_told_apart(stream: io.StringIO) -> None:
 
 def test_a_blocked_call_says_so(stream: io.StringIO) -> None:
     """What was held back is seen by the operator too."""
-    settings = Settings(effects=EffectRules(destructive="block"))
+    settings = Settings(fsm=NO_MACHINE, effects=EffectRules(destructive="block"))
     run = _begin(PlainPrinter(stream), GateVerdict.PASS, settings=settings)
     _call(run, DELETE)
     assert "blocked      destructive call: kubectl delete" in stream.getvalue()

@@ -17,7 +17,8 @@ from guardrails.core.trace import read_trace
 
 ENTRY = Path(guarded_agent_entry.__file__)
 SCHEMA = json.loads((ENTRY.parent / "docs" / "reference" / "run-output.schema.json").read_text())
-TASK = ["--task", "Is the shop well?", "-n", "shop"]
+# These agents only end, so no machine asks what they looked at; `test_demo` runs with one.
+TASK = ["--task", "Is the shop well?", "-n", "shop", "--set", "fsm.machine=none"]
 
 
 def _object(ran) -> dict[str, object]:
@@ -186,7 +187,7 @@ def test_an_accepted_run_is_watched(
 ) -> None:
     """Exit 0 when it held; the trace says so, and replays to the same decisions."""
     trace = tmp_path / "t.jsonl"
-    command = ["run", f"{agent}:fine", "--task", "x", "-n", "shop", *shop.options, *quick]
+    command = ["run", f"{agent}:fine", *TASK, *shop.options, *quick]
     ran = cli(*command, "--watch", "500ms", "--trace", trace)
     assert ran.code == 0, ran.err
     assert "it is watched from now on" in ran.out

@@ -27,6 +27,7 @@ from guardrails.policy.models import Budgets, Settings
 from guardrails.telemetry.jsonl import TraceFileHook
 from guardrails.testing.clock import ManualClock
 from guardrails.testing.gates import scripted_report
+from tests.settings import FREE, NO_MACHINE
 
 CALL = ToolCall(call_id=CallId("c"), tool="kubectl", arguments='{"command": "kubectl get pods"}')
 FACTS = [
@@ -51,7 +52,7 @@ def trace(tmp_path: Path) -> Path:
     """Write the run's trace, under a policy of its own."""
     path = tmp_path / "run.jsonl"
     with TraceFileHook(path) as hook:
-        settings = Settings(budgets=Budgets(refusals=1))
+        settings = Settings(fsm=NO_MACHINE, budgets=Budgets(refusals=1))
         guard = Guard(settings=settings, hooks=[hook], clock=ManualClock())
         session = guard.begin(SessionKey("k"), adapter="test", incident=Incident(task="t"))
         for fact in FACTS:
@@ -75,7 +76,7 @@ def test_a_trace_cut_after_any_byte_replays_as_far_as_it_goes(trace: Path) -> No
     for cut in range(whole.index(b"\n") + 1, len(whole), 7):
         trace.write_bytes(whole[:cut])
         (stored,) = read_trace(trace)
-        policy = settings_in(stored.events) if stored.events else Settings()
+        policy = settings_in(stored.events) if stored.events else FREE
         assert compare(stored, policy) == []
 
 

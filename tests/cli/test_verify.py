@@ -236,6 +236,7 @@ def test_the_output_of_a_run_replays_too(
 ) -> None:
     """Nobody has to cut the report out of `run -o json`."""
     command = ["run", f"{agent}:fine", "--task", "x", "-n", "shop", *shop.options, *quick]
+    command += ["--set", "fsm.machine=none"]
     stored = tmp_path / "run.json"
     stored.write_text(cli(*command, "-o", "json").out)
     ran = cli("verify", "--replay", stored)

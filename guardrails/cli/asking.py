@@ -1,0 +1,54 @@
+"""Questions to the person at the terminal, put before anything is changed."""
+
+import asyncio
+import select
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import TextIO
+
+from guardrails.cli.printers import Printer
+from guardrails.core.questions import Question
+
+LISTEN_SECONDS = 0.2
+"""How long a read waits before it looks whether the time is over; a blocked read hears nothing."""
+
+
+def terminal_asker(
+    printer: Printer, *, seconds: float, stream: TextIO | None = None
+) -> Callable[[Question], Awaitable[str | None]]:
+    """Return the function that puts questions to the person at the terminal.
+
+    Args:
+        printer: What shows the run; its live view stands still while somebody types.
+        seconds: How long an answer is waited for.
+        stream: Where answers come from; standard input when left out.
+
+    Returns:
+        A function that returns what was typed, or None: when nobody can type (no terminal), when
+        the line is empty or ends, or when the time is over.
+    """
+    source = sys.stdin if stream is None else stream
+
+    async def ask(question: Question) -> str | None:
+        with printer.pausing():
+            printer.say(f"\n{question.text}\n({question.why})")
+            for at, candidate in enumerate(question.candidates, start=1):
+                printer.say(f"  {at}. {candidate.label}")
+            if not source.isatty():
+                printer.say("nobody can answer here; the run goes on without changes")
+                return None
+            printer.say("Answer by number or in words; an empty line means that you cannot say.")
+            return await asyncio.to_thread(_line, source, seconds)
+
+    return ask
+
+
+def _line(source: TextIO, seconds: float) -> str | None:
+    """Read a line, for as long as there is time."""
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        ready, _, _ = select.select([source], [], [], min(LISTEN_SECONDS, left))
+        if ready:
+            return source.readline().strip() or None
+    return None
