@@ -13,7 +13,7 @@ ONLY ?=
 LANES ?= 8
 BENCH_ARGS ?=
 
-.PHONY: run test e2e check lock format clean bench-overhead bench-scale bench-gates mutants demo-picture help
+.PHONY: run test e2e check lock format clean bench-overhead bench-scale bench-gates bench-termination mutants demo-picture help
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -46,6 +46,9 @@ bench-scale: $(VENV)/.ready ## Time and memory of a look at 5,000 pods
 bench-gates: $(VENV)/.ready ## Cases by gates, live (CASES=DIR ONLY='GLOB' LANES=8 BENCH_ARGS=...)
 	$(BIN)/python -m benchmarks.gates --lanes $(LANES) $(if $(CASES),--cases '$(CASES)') \
 	  $(if $(ONLY),--only '$(ONLY)') $(BENCH_ARGS)
+
+bench-termination: $(VENV)/.ready ## How runs of six personas end, under three kinds of control
+	$(BIN)/python -m benchmarks.termination $(BENCH_ARGS)
 
 mutants: $(VENV)/.ready ## Mutation testing of the check functions (ONLY='GLOB', WORKSPACE=DIR)
 	$(BIN)/python -m benchmarks.mutation $(if $(ONLY),--only '$(ONLY)') \

@@ -1,10 +1,15 @@
 """What the guard costs per event: time of `observe` over a long run, and the session's memory."""
 
 import gc
+import re
+import tempfile
 import time
 import tracemalloc
 from collections import deque
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchmarks.tables import quantile
 from guardrails.core.claims import Claim, ClaimKind
@@ -21,7 +26,11 @@ from guardrails.core.evidence import GateVerdict
 from guardrails.core.ids import CallId
 from guardrails.core.incident import Goal, Incident
 from guardrails.engine import Guard, Session, SessionKey
-from guardrails.policy.models import Budgets, Settings
+from guardrails.fsm.ledger import Ledger
+from guardrails.fsm.load import machine_for, text_named
+from guardrails.fsm.machine import Trigger
+from guardrails.fsm.step import Position, react
+from guardrails.policy.models import Budgets, FsmSettings, Settings
 from guardrails.testing.gates import ScriptedGate
 
 STEPS = (100, 1_000, 10_000)
@@ -30,7 +39,10 @@ WINDOW = 300
 REPEATS = 3
 OUTPUT = "\n".join(f"checkout-{n:05d}  1/1  Running  0  {n}m" for n in range(100))
 """A tool result of 4 kB, the size of a pod list."""
-SETTINGS = Settings(budgets=Budgets(steps=100_000, tool_calls=1_000_000))
+ENDLESS = Budgets(steps=100_000, tool_calls=1_000_000)
+SETTINGS = Settings(budgets=ENDLESS, fsm=FsmSettings(machine="none"))
+PHASE_TURNS = 1_000_000
+"""Budget of each phase in the endless machine, so that a run of 10,000 steps stays in one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +57,9 @@ class ObserveCost:
     snapshot_bytes: int
 
 
-def time_observe(goal: Goal) -> list[ObserveCost]:
+def time_observe(goal: Goal, settings: Settings) -> list[ObserveCost]:
     """Fold one long run; look back over `WINDOW` events at each of the steps."""
-    session = _begin(goal)
+    session = _begin(goal, settings)
     costs: list[ObserveCost] = []
     spent: deque[tuple[float, float]] = deque(maxlen=WINDOW)
     for step in range(1, max(STEPS) + 1):
@@ -64,9 +76,9 @@ def time_observe(goal: Goal) -> list[ObserveCost]:
     return costs
 
 
-def session_memory(goal: Goal) -> int:
+def session_memory(goal: Goal, settings: Settings) -> int:
     """Bytes that a session holds on to after the last of the steps."""
-    session = _begin(goal)
+    session = _begin(goal, settings)
     gc.collect()
     tracemalloc.start()
     try:
@@ -78,9 +90,32 @@ def session_memory(goal: Goal) -> int:
         tracemalloc.stop()
 
 
-def _begin(goal: Goal) -> Session:
+def _begin(goal: Goal, settings: Settings) -> Session:
     incident = Incident(task="checkout is down", goal=goal, namespaces=("shop",))
-    return Guard(settings=SETTINGS, incident=incident).begin(SessionKey("bench"), adapter="bench")
+    return Guard(settings=settings, incident=incident).begin(SessionKey("bench"), adapter="bench")
+
+
+@contextmanager
+def endless_machine(goal: Goal) -> Generator[Settings]:
+    """Yield settings with the shipped machine, whose phases never run out of turns here."""
+    text = re.sub(r"turns: \d+", f"turns: {PHASE_TURNS}", text_named(machine_for(goal).name))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "endless.yaml"
+        path.write_text(text, encoding="utf-8")
+        yield Settings(budgets=ENDLESS, fsm=FsmSettings(machine=str(path)))
+
+
+def transition_microseconds() -> float:
+    """Return the time of one step of the shipped machine that moves it, in µs; least of many."""
+    machine = machine_for(Goal.MITIGATION)
+    read = Ledger(reads=2, seen=(("a", "b"), (), (), (), (), ()), hypotheses=("deployment/web",))
+    best = float("inf")
+    for _ in range(STEPS[0]):
+        began = time.perf_counter()
+        for _ in range(STEPS[0]):
+            react(machine, Position(state="investigate"), read, Trigger.NEXT)
+        best = min(best, (time.perf_counter() - began) / STEPS[0])
+    return best * 1e6
 
 
 def _one_step(session: Session, step: int) -> list[tuple[float, float]]:
@@ -111,24 +146,33 @@ def observe_rows() -> list[dict[str, object]]:
     """A row per goal and step, over the medians of the repeats."""
     rows: list[dict[str, object]] = []
     for goal in Goal:
-        repeats = [time_observe(goal) for _ in range(REPEATS)]
-        memory = session_memory(goal)
-        first = quantile([quantile(costs[0].cpu, 0.5) for costs in repeats], 0.5)
-        for costs in zip(*repeats, strict=True):
-            cpu = quantile([quantile(one.cpu, 0.5) for one in costs], 0.5)
-            rows.append(
-                {
-                    "goal": str(goal),
-                    "step": costs[0].step,
-                    "p50 µs": quantile([quantile(one.wall, 0.5) for one in costs], 0.5),
-                    "p99 µs": quantile([quantile(one.wall, 0.99) for one in costs], 0.5),
-                    "CPU p50 µs": cpu,
-                    "CPU p99 µs": quantile([quantile(one.cpu, 0.99) for one in costs], 0.5),
-                    "to step 100": cpu / first,
-                    "snapshot kB": costs[0].snapshot_bytes / 1024,
-                    "memory kB, at the end": memory / 1024,
-                }
-            )
+        rows += _rows_of(goal, SETTINGS, machine="none")
+        with endless_machine(goal) as settings:
+            rows += _rows_of(goal, settings, machine=machine_for(goal).name)
+    return rows
+
+
+def _rows_of(goal: Goal, settings: Settings, *, machine: str) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    repeats = [time_observe(goal, settings) for _ in range(REPEATS)]
+    memory = session_memory(goal, settings)
+    first = quantile([quantile(costs[0].cpu, 0.5) for costs in repeats], 0.5)
+    for costs in zip(*repeats, strict=True):
+        cpu = quantile([quantile(one.cpu, 0.5) for one in costs], 0.5)
+        rows.append(
+            {
+                "goal": str(goal),
+                "machine": machine,
+                "step": costs[0].step,
+                "p50 µs": quantile([quantile(one.wall, 0.5) for one in costs], 0.5),
+                "p99 µs": quantile([quantile(one.wall, 0.99) for one in costs], 0.5),
+                "CPU p50 µs": cpu,
+                "CPU p99 µs": quantile([quantile(one.cpu, 0.99) for one in costs], 0.5),
+                "to step 100": cpu / first,
+                "snapshot kB": costs[0].snapshot_bytes / 1024,
+                "memory kB, at the end": memory / 1024,
+            }
+        )
     return rows
 
 

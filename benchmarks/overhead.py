@@ -7,7 +7,7 @@ time is what we can compare on a busy one. The load is printed and saved with th
 import argparse
 import os
 
-from benchmarks.observing import observe_rows, time_refusal
+from benchmarks.observing import observe_rows, time_refusal, transition_microseconds
 from benchmarks.startup import startup_rows
 from benchmarks.tables import save, show
 from benchmarks.turns import TURNS, turn_rows
@@ -25,11 +25,18 @@ def main() -> None:
     show("session.observe (4 kB tool results, a new call in every step)", observed)
     started = startup_rows()
     show("Starting", started)
-    refusal = time_refusal()
+    refusal, step = time_refusal(), transition_microseconds()
     load["load after"] = os.getloadavg()[0]
     print(f"claim to refusal, gate excluded: {refusal:.2f} ms")
+    print(f"one transition of the shipped machine: {step:.1f} µs")
     print(f"load average: {load['load before']:.1f} to {load['load after']:.1f}")
-    results = {"turns": turns, "observe": observed, "startup": started, "refusal_ms": refusal}
+    results = {
+        "turns": turns,
+        "observe": observed,
+        "startup": started,
+        "refusal_ms": refusal,
+        "transition_us": step,
+    }
     print(f"written: {save('overhead', {**results, 'reps': reps, **load})}")
 
 

@@ -1,0 +1,1 @@
+"""How runs of personas end, with and without control."""
