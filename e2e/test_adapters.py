@@ -21,7 +21,7 @@ from langgraph.prebuilt import ToolNode
 from e2e.clusters.cluster import Cluster
 from e2e.scenarios.agent import tools_of
 from e2e.scenarios.runs import GUARD, POLICY, Case, prepare
-from e2e.scenarios.scripts import COMPARE, LOOK, MEND_PORT, SCENARIOS
+from e2e.scenarios.scripts import A_MOMENT, CHECK, COMPARE, LOOK, MEND_PORT, PODS, SCENARIOS
 from guardrails import (
     Alertmanager,
     EvidenceGate,
@@ -79,7 +79,7 @@ async def test_hand_built_graph_is_held_at_its_submit_tool(app: Cluster, tmp_pat
     case = prepare(app, STORY, tmp_path)
     with guarding(case) as (using, records):
         tools = guard_tools([*tools_of(case.agent), StructuredTool.from_function(submit)])
-        model = ScriptedModel(turns=[LOOK, claim, COMPARE, MEND_PORT, claim])
+        model = ScriptedModel(turns=[LOOK, PODS, claim, COMPARE, MEND_PORT, A_MOMENT, CHECK, claim])
         graph = guard(hand_built(model, tools), using=using)
 
         result = await graph.ainvoke({"messages": [("user", STORY.task)], "submitted": False})

@@ -25,8 +25,10 @@ from e2e.scenarios.runs import (
 )
 from e2e.scenarios.scripts import SCENARIOS
 from guardrails.cli.exits import of_outcome
+from guardrails.core.events import QuestionAsked, ToolReturned, ToolStatus
 from guardrails.core.evidence import GateProgress, GateVerdict, ObjectRef, Tier
 from guardrails.core.outcome import Outcome
+from guardrails.core.questions import QuestionKind
 
 VERDICT_CODES = {
     GateVerdict.PASS: 0,
@@ -54,6 +56,29 @@ def test_run_ends_as_its_story_says(app: Cluster, name: str, tmp_path: Path) -> 
     assert ended.trace.ended is not None
     assert ended.trace.ended.outcome is scenario.outcome
     replays(ended, case)
+
+
+def test_nothing_is_changed_while_it_is_not_clear_what_is_meant(
+    app: Cluster, tmp_path: Path
+) -> None:
+    """An incident that names what is not there: the question is recorded, the mend does not run."""
+    ended = prepare(app, SCENARIOS["unclear"], tmp_path).play()
+
+    facts = [event.fact for event in ended.trace.events]
+    (asked,) = [fact.question for fact in facts if isinstance(fact, QuestionAsked)]
+    assert asked.kind is QuestionKind.WHICH_WORKLOAD
+    assert f"{NAMESPACE}/Deployment/payment" in [one.id for one in asked.candidates]
+    blocked = [
+        fact
+        for fact in facts
+        if isinstance(fact, ToolReturned) and fact.status is ToolStatus.BLOCKED
+    ]
+    assert ["what is meant is not clear" in fact.text.lower() for fact in blocked] == [True]
+    port = app.kubectl(
+        *("get", "service", "payment", "-n", NAMESPACE),
+        *("-o", "jsonpath={.spec.ports[0].targetPort}"),
+    )
+    assert port == "9999"
 
 
 def test_refusal_and_wait_name_their_reasons(app: Cluster, tmp_path: Path) -> None:

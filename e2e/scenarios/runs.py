@@ -228,6 +228,7 @@ def _write_incident(
         "task": scenario.task,
         "goal": scenario.goal,
         "namespaces": [NAMESPACE],
+        "workloads": [{"kind": "Deployment", "name": name} for name in scenario.workloads],
         "alerts": [{"labels": alert, "startsAt": _active_since(cluster, alert)}],
     }
     path = folder / "incident.json"
