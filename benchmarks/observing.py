@@ -105,6 +105,23 @@ def endless_machine(goal: Goal) -> Generator[Settings]:
         yield Settings(budgets=ENDLESS, fsm=FsmSettings(machine=str(path)))
 
 
+def machine_microseconds(goal: Goal) -> float:
+    """Return what the shipped machine adds to `observe`, in µs of CPU: median over events.
+
+    A run with the machine and one without take the same steps in turn, so that both meet the same
+    machine, however busy that is.
+    """
+    added: list[float] = []
+    with endless_machine(goal) as settings:
+        without, with_ = _begin(goal, SETTINGS), _begin(goal, settings)
+        for step in range(1, STEPS[1] * REPEATS):
+            # Other arguments, because the meaning of a call is remembered.
+            one, other = _one_step(without, 2 * step), _one_step(with_, 2 * step + 1)
+            pairs = zip(one, other, strict=True)
+            added += [more - less for (_, less), (_, more) in pairs]
+    return quantile(added, 0.5)
+
+
 def transition_microseconds() -> float:
     """Return the time of one step of the shipped machine that moves it, in µs; least of many."""
     machine = machine_for(Goal.MITIGATION)

@@ -7,10 +7,16 @@ time is what we can compare on a busy one. The load is printed and saved with th
 import argparse
 import os
 
-from benchmarks.observing import observe_rows, time_refusal, transition_microseconds
+from benchmarks.observing import (
+    machine_microseconds,
+    observe_rows,
+    time_refusal,
+    transition_microseconds,
+)
 from benchmarks.startup import startup_rows
 from benchmarks.tables import save, show
 from benchmarks.turns import TURNS, turn_rows
+from guardrails.core.incident import Goal
 
 
 def main() -> None:
@@ -28,6 +34,8 @@ def main() -> None:
     refusal, step = time_refusal(), transition_microseconds()
     load["load after"] = os.getloadavg()[0]
     print(f"claim to refusal, gate excluded: {refusal:.2f} ms")
+    added = {str(goal): machine_microseconds(goal) for goal in Goal}
+    print(f"the machine adds to observe: {_listed(added)}")
     print(f"one transition of the shipped machine: {step:.1f} µs")
     print(f"load average: {load['load before']:.1f} to {load['load after']:.1f}")
     results = {
@@ -36,8 +44,13 @@ def main() -> None:
         "startup": started,
         "refusal_ms": refusal,
         "transition_us": step,
+        "machine_us": added,
     }
     print(f"written: {save('overhead', {**results, 'reps': reps, **load})}")
+
+
+def _listed(added: dict[str, float]) -> str:
+    return ", ".join(f"{micros:.1f} µs ({goal})" for goal, micros in added.items())
 
 
 if __name__ == "__main__":

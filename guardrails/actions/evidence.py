@@ -65,15 +65,20 @@ _WORD = re.compile(r"[a-z0-9]+")
 
 def evidence_kinds(
     action: ToolAction, *, tool: str, arguments: str = ""
-) -> frozenset[EvidenceKind]:
-    """Return the kinds of evidence that a call's reads yield; none when it only changes things.
+) -> tuple[EvidenceKind, ...]:
+    """Return the kinds of evidence that a call's reads yield, each once; none for a mere change.
 
     Args:
         action: What the call means.
         tool: Name of the tool.
         arguments: Its arguments as written; a query names the series that it reads.
     """
-    return frozenset(_kinds(action, tool, arguments))
+    # A set would hash the members, and that is a call in Python for each; there are one or two.
+    found: list[EvidenceKind] = []
+    for kind in _kinds(action, tool, arguments):
+        if kind not in found:
+            found.append(kind)
+    return tuple(found)
 
 
 def _kinds(action: ToolAction, tool: str, arguments: str) -> Iterator[EvidenceKind]:
@@ -85,7 +90,7 @@ def _kinds(action: ToolAction, tool: str, arguments: str) -> Iterator[EvidenceKi
 
 
 def _of_operation(operation: Operation, tool: str, arguments: str) -> Iterator[EvidenceKind]:
-    if _ALERT_SERIES.search(arguments):
+    if "ALERTS" in arguments and _ALERT_SERIES.search(arguments):
         yield EvidenceKind.ALERTS
     elif operation.program in _CLIENTS:
         yield from _of_client(operation)
@@ -98,7 +103,8 @@ def _of_client(operation: Operation) -> Iterator[EvidenceKind]:
     if verb in _BY_VERB:
         yield _BY_VERB[verb]
         return
-    yield from {_BY_KIND.get(target.kind, EvidenceKind.OBJECTS) for target in operation.targets}
+    for target in operation.targets:
+        yield _BY_KIND.get(target.kind, EvidenceKind.OBJECTS)
     if not operation.targets:
         yield EvidenceKind.OBJECTS
     if verb == "describe":

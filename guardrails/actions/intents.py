@@ -74,10 +74,10 @@ _SAID = re.compile(
     r"(?P<verb>[a-z]+)\b(?P<rest>(?:(?!\b(?:I|let)\b)[^.!?;\n])*)",
     re.IGNORECASE,
 )
-_GERUND = re.compile(
-    r"(?:^|[.!?;\n]\s*)(?:now,?\s+|next,?\s+)?(?P<verb>[a-z]+)ing\b(?P<rest>[^.!?;\n]*)",
-    re.IGNORECASE,
-)
+_GERUND = re.compile(r"\s*(?:now,?\s+|next,?\s+)?(?P<verb>[a-z]+)ing\b(?P<rest>.*)", re.IGNORECASE)
+_CLAUSE = re.compile(r"[.!?;\n]")
+_CUES = ("i ", "i'", "i\u2019", "let", "going")
+"""One of these is in whatever `_SAID` finds."""
 _SEVERAL = re.compile(r",|\band\b|\bboth\b|\beach\b|\ball\b", re.IGNORECASE)
 """Several things are looked at one after the other, and a call is one of them."""
 _QUOTED = re.compile(
@@ -85,6 +85,8 @@ _QUOTED = re.compile(
     r"\s+[`'\"]([a-z0-9][a-z0-9.-]*)[`'\"]",
     re.IGNORECASE,
 )
+_COMPOUND = re.compile(r"[-0-9]")
+"""In a name that nobody takes for a word."""
 _WORD = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 _NO_PLAN = re.compile(
     r"\b(?:not|never|without|instead\s+of|rather\s+than|before|will|would|should)\b", re.IGNORECASE
@@ -128,14 +130,21 @@ def intents_in(text: str, *, known: Container[str] = ()) -> tuple[Intent, ...]:
     >>> [(intent.deed, intent.names) for intent in said]
     [(<Deed.RESTART: 'restart'>, ('checkout',))]
     """
-    read = text[-_LONGEST:]
-    found = [
-        (match.start(), intent)
-        for pattern in (_SAID, _GERUND)
-        for match in pattern.finditer(read)
-        if (intent := _intent(match, known)) is not None
-    ]
-    return tuple(intent for _, intent in sorted(found, key=lambda pair: pair[0]))
+    found = (_intent(match, known) for match in _statements(text[-_LONGEST:]))
+    return tuple(intent for intent in found if intent is not None)
+
+
+def _statements(text: str) -> Iterator[re.Match[str]]:
+    """Yield what is said to be done, clause by clause.
+
+    Most clauses of a long turn speak of what is, so they are passed over by their letters.
+    """
+    for clause in _CLAUSE.split(text):
+        lowered = clause.lower()
+        if "ing" in lowered and (gerund := _GERUND.match(clause)) is not None:
+            yield gerund
+        if any(cue in lowered for cue in _CUES):
+            yield from _SAID.finditer(clause)
 
 
 def mismatch(intents: tuple[Intent, ...], action: ToolAction) -> str | None:
@@ -181,11 +190,11 @@ def _deed_of(verb: str) -> Deed | None:
 
 
 def _names(words: str, known: Container[str]) -> Iterator[str]:
-    for entity in entities_in_prose(words):
-        # A namespace is a place, a container a part, and "Service definition" no name.
-        plain = entity.name in known or any(char in entity.name for char in "-0123456789")
-        if entity.kind not in {"namespace", "container"} and plain:
-            yield entity.name
+    if _COMPOUND.search(words):
+        for entity in entities_in_prose(words):
+            # A namespace is a place, a container a part, and "Service definition" no name.
+            if entity.kind not in {"namespace", "container"} and _COMPOUND.search(entity.name):
+                yield entity.name
     yield from (word.lower() for word in _QUOTED.findall(words))
     yield from (word for word in _WORD.findall(words.lower()) if word in known)
 

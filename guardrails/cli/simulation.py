@@ -47,7 +47,7 @@ def _rules(events: Sequence[Event], machine: Machine | None) -> Rules:
     rules = rules_of(events)
     if machine is not None:
         return rules.with_machine(machine)
-    if not rules.machines:
+    if rules.mitigation is None and rules.diagnosis is None:
         raise UsageError("the run had no machine; name one with --machine")
     return rules
 

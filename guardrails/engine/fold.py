@@ -82,12 +82,14 @@ def fold(state: SessionState, event: Event, rules: Rules) -> Folded:
         last_at=event.at,
         progressed=state.progressed or isinstance(event.fact, _PROGRESS),
         detectors=detectors,
+        phase=phases.advanced(state, event, rules),
     )
-    before = phases.advanced(before, event, rules)
+    before = phases.stopped(before, rules, before=state.phase)
     after, decision = _decide(before, event, rules, action)
     findings += found_by_machine(event, decision, findings)
-    if (where := phases.standing(after, rules)) is not None:
-        decision = replace(decision, phase=where.name)
+    phase = "" if after.phase is None else after.phase.position.state
+    if phase != decision.phase:
+        decision = replace(decision, phase=phase)
     if findings:
         after = replace(after, vector=_counted(after.vector, findings))
     if rules.settings.mode == "shadow":
@@ -96,7 +98,8 @@ def fold(state: SessionState, event: Event, rules: Rules) -> Folded:
 
 
 def _decide(state: SessionState, event: Event, rules: Rules, action: ToolAction | None) -> Step:
-    quiet = Decision(run=event.run, seq=event.seq)
+    phase = "" if state.phase is None else state.phase.position.state
+    quiet = Decision(run=event.run, seq=event.seq, phase=phase)
     match event.fact:
         case ModelReplied() as reply:
             return _on_replied(state, event, reply, rules, quiet)

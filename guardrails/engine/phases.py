@@ -23,7 +23,7 @@ from guardrails.engine.rules import Rules
 from guardrails.engine.state import SessionState
 from guardrails.fsm import phase as machine_phase
 from guardrails.fsm.machine import Machine, State
-from guardrails.fsm.phase import Refused, begin_phase, state_of
+from guardrails.fsm.phase import Phase, Refused, begin_phase, state_of
 from guardrails.fsm.spec import RunBudget
 
 replace = msgspec.structs.replace
@@ -37,20 +37,26 @@ def begun(state: SessionState, rules: Rules) -> SessionState:
     return state if machine is None else replace(state, phase=begin_phase(machine))
 
 
-def advanced(state: SessionState, event: Event, rules: Rules) -> SessionState:
-    """Take note of a turn or a result, and stop a run that came to a final state by it."""
-    machine = _machine(state, rules)
-    if machine is None or state.phase is None or state.ended:
-        return state
-    phase = state.phase
+def advanced(state: SessionState, event: Event, rules: Rules) -> Phase | None:
+    """Return the phase after a turn or a result; the same for any other event."""
+    phase, machine = state.phase, _machine(state, rules)
+    if machine is None or phase is None or state.ended:
+        return phase
     match event.fact:
         case ModelReplied() | NodeRan(turn=True):
-            phase = machine_phase.on_turn(machine, phase, event)
+            return machine_phase.on_turn(machine, phase, event)
         case ToolReturned() as returned:
-            phase = machine_phase.on_return(machine, phase, event, returned)
+            return machine_phase.on_return(machine, phase, event, returned)
         case _:
-            return state
-    return _stopped(replace(state, phase=phase), machine)
+            return phase
+
+
+def stopped(state: SessionState, rules: Rules, *, before: Phase | None) -> SessionState:
+    """Stop a run that came to a final state by a turn or a result."""
+    machine, phase = _machine(state, rules), state.phase
+    if machine is None or phase is None or before is None or phase.position is before.position:
+        return state
+    return _stopped(state, machine)
 
 
 def requested(
@@ -156,4 +162,4 @@ def _stopped(state: SessionState, machine: Machine) -> SessionState:
 
 
 def _machine(state: SessionState, rules: Rules) -> Machine | None:
-    return None if state.incident is None else rules.machines.get(state.incident.goal)
+    return None if state.incident is None else rules.machine(state.incident.goal)

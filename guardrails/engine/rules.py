@@ -1,7 +1,7 @@
 """What the fold decides by: the settings of a run, prepared once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from guardrails.actions.rules import FINISH_TOOLS, SHELL_TOOLS, ToolRules
 from guardrails.core.incident import Goal
@@ -16,8 +16,10 @@ class Rules:
 
     settings: Settings
     tool_rules: ToolRules
-    machines: Mapping[Goal, Machine] = field(default_factory=dict[Goal, Machine])
-    """What ends runs, by what the incident asks for; none for a goal without a machine."""
+    mitigation: Machine | None = None
+    """What ends a run that must mend something; None leaves ends to the gate and the budgets."""
+    diagnosis: Machine | None = None
+    """What ends a run that names a cause."""
 
     @classmethod
     def of(cls, settings: Settings, *, machine: str | None = None) -> "Rules":
@@ -32,6 +34,7 @@ class Rules:
             PolicyError: The machine cannot be read, or some run of it might not end.
         """
         names = settings.tools
+        machines = _machines(settings.fsm) if machine is None else _stored(machine)
         return cls(
             settings=settings,
             tool_rules=ToolRules(
@@ -41,16 +44,22 @@ class Rules:
                 destructive=names.destructive,
                 shell=(*SHELL_TOOLS, *names.shell),
             ),
-            machines=_machines(settings.fsm) if machine is None else _stored(machine),
+            mitigation=machines.get(Goal.MITIGATION),
+            diagnosis=machines.get(Goal.DIAGNOSIS),
         )
 
     def with_machine(self, machine: Machine) -> "Rules":
         """Return the same rules with one machine for every goal."""
-        return replace(self, machines=dict.fromkeys(Goal, machine))
+        return replace(self, mitigation=machine, diagnosis=machine)
+
+    def machine(self, goal: Goal) -> Machine | None:
+        """Return what ends a run, by what its incident asks for."""
+        # Asked several times per event, and a hash of an enum's member is a call in Python.
+        return self.diagnosis if goal is Goal.DIAGNOSIS else self.mitigation
 
     def machine_text(self, goal: Goal) -> str:
         """Return the machine of a goal as JSON text, for the trace; empty without one."""
-        machine = self.machines.get(goal)
+        machine = self.machine(goal)
         return (
             ""
             if machine is None
@@ -58,7 +67,7 @@ class Rules:
         )
 
 
-def _machines(settings: FsmSettings) -> dict[Goal, Machine]:
+def _machines(settings: FsmSettings) -> Mapping[Goal, Machine]:
     match settings.machine:
         case "none":
             return {}
@@ -72,7 +81,7 @@ def _machines(settings: FsmSettings) -> dict[Goal, Machine]:
     return {goal: machine.settling(settle) for goal, machine in found.items()}
 
 
-def _stored(text: str) -> dict[Goal, Machine]:
+def _stored(text: str) -> Mapping[Goal, Machine]:
     if not text:
         return {}
     return dict.fromkeys(Goal, machine_of_text(text, source="the machine of the run"))

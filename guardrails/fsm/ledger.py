@@ -35,8 +35,9 @@ SAID: Final = 2_000
 """Characters of a turn's words that are kept, from its end."""
 AGENTS: Final = 8
 """Agents whose last words are kept."""
-RESULTS: Final = 64
-"""Results remembered, to tell a new one from one that was seen."""
+RESULTS: Final = 16
+"""Results remembered, to tell a new one from one that was seen: who goes round in circles comes
+back to one of the last."""
 
 
 class Awaited(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -79,7 +80,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     others: tuple[str, ...] = ()
     """Digests of reads of no such kind."""
     results: tuple[str, ...] = ()
-    """Digests of reads with their results."""
+    """Reads with their results, by digest."""
     hypotheses: tuple[str, ...] = ()
     said: tuple[tuple[str, str], ...] = ()
     """Agents with the words of their last turn, clipped."""
@@ -101,15 +102,24 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def note_turn(ledger: Ledger, event: Event) -> Ledger:
     """Count a turn, and what the model says in it that it believes."""
     fact = event.fact
-    stalled = 0 if ledger.fresh else ledger.stalled + 1
-    ledger = replace(ledger, turns=ledger.turns + 1, stalled=stalled, fresh=False, asked=False)
     if not isinstance(fact, ModelReplied):
         # A node shows nothing of what it did, so nothing can be asked of it.
-        return replace(ledger, unseen=ledger.unseen + 1, fresh=True, stalled=0)
+        unseen = ledger.unseen + 1
+        return replace(
+            ledger, turns=ledger.turns + 1, unseen=unseen, stalled=0, fresh=True, asked=False
+        )
     text = f"{fact.reasoning}\n{fact.text}"[-SAID:]
-    others = tuple(pair for pair in ledger.said if pair[0] != event.agent)[1 - AGENTS :]
-    ledger = replace(ledger, said=(*others, (event.agent, text)))
-    return _note_hypotheses(ledger, hypotheses_in(text))
+    others = tuple([pair for pair in ledger.said if pair[0] != event.agent])[1 - AGENTS :]
+    ledger = replace(
+        ledger,
+        turns=ledger.turns + 1,
+        stalled=0 if ledger.fresh else ledger.stalled + 1,
+        fresh=False,
+        asked=False,
+        said=(*others, (event.agent, text)),
+    )
+    found = hypotheses_in(text)
+    return _note_hypotheses(ledger, found) if found else ledger
 
 
 def note_intended(ledger: Ledger, event: Event, action: ToolAction) -> Ledger:
@@ -139,24 +149,22 @@ def note_request(ledger: Ledger, event: Event, call: ToolRequested, action: Tool
 def _targets(action: ToolAction) -> tuple[Target, ...]:
     """Return what a call changes, or else what it looks at."""
     reads = action.effect is Effect.READ
-    return tuple(
-        dict.fromkeys(
-            target
-            for operation in action.operations
-            if (operation.effect is Effect.READ) is reads
-            for target in operation.targets
-        )
-    )
+    found: tuple[Target, ...] = ()
+    for operation in action.operations:
+        if (operation.effect is Effect.READ) is reads:
+            found += operation.targets
+    return found if len(found) < 2 else tuple(dict.fromkeys(found))  # noqa: PLR2004  # a hash is a call
 
 
 def note_return(
     ledger: Ledger, event: Event, returned: ToolReturned, *, settle_seconds: float
 ) -> Ledger:
     """Count what a call brought, now that it is back."""
-    call = next((a for a in ledger.awaited if a.call_id == returned.call_id), None)
-    if call is None:
+    at = _place_of(returned.call_id, ledger.awaited)
+    if at is None:
         return ledger
-    ledger = replace(ledger, awaited=tuple(a for a in ledger.awaited if a is not call))
+    call = ledger.awaited[at]
+    ledger = replace(ledger, awaited=(*ledger.awaited[:at], *ledger.awaited[at + 1 :]))
     if returned.status is not ToolStatus.OK:
         return ledger
     match call.effect:
@@ -166,6 +174,13 @@ def note_return(
             return _note_write(ledger, call, event.at)
         case Effect.FINISH:
             return ledger
+
+
+def _place_of(call_id: CallId, awaited: tuple[Awaited, ...]) -> int | None:
+    for at, call in enumerate(awaited):
+        if call.call_id == call_id:
+            return at
+    return None
 
 
 def note_end(ledger: Ledger) -> Ledger:
@@ -184,18 +199,18 @@ def _note_hypotheses(ledger: Ledger, found: tuple[str, ...]) -> Ledger:
 def _note_read(
     ledger: Ledger, call: Awaited, returned: ToolReturned, *, settle_seconds: float
 ) -> Ledger:
-    seen, others, new = list(ledger.seen), ledger.others, False
+    seen, others, new = ledger.seen, ledger.others, False
     for at in call.kinds:
-        if call.digest not in seen[at] and len(seen[at]) < DISTINCT:
-            seen[at], new = (*seen[at], call.digest), True
-    if not call.kinds and call.digest not in others and len(others) < DISTINCT:
+        if _is_new(call.digest, seen[at]):
+            seen, new = (*seen[:at], (*seen[at], call.digest), *seen[at + 1 :]), True
+    if not call.kinds and _is_new(call.digest, others):
         others, new = (*others, call.digest), True
-    result = _digest(call.digest, returned.digest)
+    result = f"{call.digest}:{returned.digest}"
     news = new or result not in ledger.results
     return replace(
         ledger,
         reads=ledger.reads + new,
-        seen=tuple(seen),
+        seen=seen,
         others=others,
         results=(*ledger.results[1 - RESULTS :], result) if news else ledger.results,
         changes=_checked(ledger.changes, call, settle_seconds=settle_seconds),
@@ -204,10 +219,16 @@ def _note_read(
     )
 
 
+def _is_new(digest: str, seen: tuple[str, ...]) -> bool:
+    return len(seen) < DISTINCT and digest not in seen
+
+
 def _checked(
     changes: tuple[Change, ...], look: Awaited, *, settle_seconds: float
 ) -> tuple[Change, ...]:
     """Mark the changes that a look shows. It began when it was asked for, not when it was back."""
+    if not changes:
+        return changes
     settled = look.at - timedelta(seconds=settle_seconds)
     if not any(_is_shown(change, look, settled) for change in changes):
         return changes

@@ -68,6 +68,11 @@ class State:
     rows: Mapping[Trigger, tuple[Row, ...]] = field(default_factory=dict[Trigger, tuple[Row, ...]])
     final: Final | None = None
     line: int = 0
+    followed: tuple[Row, ...] = field(init=False, repr=False, compare=False)
+    """The rows that wait for nothing: they are asked at every event."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "followed", self.rows.get(Trigger.NEXT, ()))
 
     @property
     def judges(self) -> bool:

@@ -3,9 +3,11 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from guardrails.actions.classify import classify
-from guardrails.actions.hypotheses import hypotheses_in
+from guardrails.actions.hypotheses import SUSPECTS, hypotheses_in
 from guardrails.actions.intents import Deed, intents_in, mismatch
 from guardrails.actions.overlap import shows
 from guardrails.core.toolaction import Target
@@ -28,6 +30,12 @@ KNOWN = {"checkout", "payment", "web"}
 def test_a_hypothesis_names_an_object_and_blames_it(text: str, named: tuple[str, ...]) -> None:
     """Naming alone is a look; blaming without a name is a feeling."""
     assert hypotheses_in(text) == named
+
+
+@given(st.from_regex(SUSPECTS, fullmatch=True).filter(lambda words: "\n" not in words))
+def test_no_word_of_suspicion_is_passed_over(words: str) -> None:
+    """Sentences are sorted out by letters first; that must lose nothing that the pattern finds."""
+    assert hypotheses_in(f"deployment `web` {words} it") == ("deployment/web",)
 
 
 @pytest.mark.parametrize(
