@@ -75,7 +75,7 @@ def refuse(
 
 
 def refusal(quiet: Decision, reason: Reason, to_model: str) -> Decision:
-    """Return a decision that holds an end back with words for the model."""
+    """Return a decision that holds a call or an end back, with words for the model."""
     return replace(
         quiet,
         verdict=Verdict.DENY,

@@ -39,6 +39,7 @@ from guardrails.detectors.registry import observe_all
 from guardrails.engine import phases, questions, words
 from guardrails.engine.alignment import compared, heard
 from guardrails.engine.budgets import spent_budget
+from guardrails.engine.endings import refusal
 from guardrails.engine.ends import on_end_requested
 from guardrails.engine.found import found_by_machine
 from guardrails.engine.names import names_in
@@ -227,7 +228,7 @@ def _on_requested(  # the call, what it means, and everything to decide by
     state = replace(state, tool_calls=state.tool_calls + 1)
     quiet = replace(quiet, call_id=call.call_id, tool_action=action)
     if state.ended:
-        return state, _blocked(quiet, Reason.RUN_ENDED, words.ALREADY_ENDED)
+        return state, refusal(quiet, Reason.RUN_ENDED, words.ALREADY_ENDED)
     state, decision = _within_budget(state, rules, quiet)
     if decision.next is Next.STOP:
         return state, decision
@@ -235,7 +236,7 @@ def _on_requested(  # the call, what it means, and everything to decide by
         return state, replace(quiet, next=Next.VERIFY, reason=Reason.CLAIM_HELD)
     decision = _by_effect(rules.settings, action, quiet)
     if questions.holds(state, action) and not decision.blocked:
-        decision = _blocked(quiet, Reason.AMBIGUOUS, words.ambiguous(state.questions))
+        decision = refusal(quiet, Reason.AMBIGUOUS, words.ambiguous(state.questions))
         decision = replace(decision, to_person=words.effect_for_person(action))
     if not decision.blocked:
         state, decision = _aligned(state, event, action, rules, decision)
@@ -245,7 +246,7 @@ def _on_requested(  # the call, what it means, and everything to decide by
     if state.stop is not None:
         return _within_budget(state, rules, quiet)
     if refused is not None and not decision.blocked:
-        decision = _blocked(quiet, Reason.PHASE_DENIED, refused.to_model)
+        decision = refusal(quiet, Reason.PHASE_DENIED, refused.to_model)
         decision = replace(decision, to_person=words.effect_for_person(action))
     if decision.blocked and rules.settings.mode == "enforce":
         return state, decision
@@ -265,7 +266,7 @@ def _aligned(
         return state, decision
     told = replace(decision, reason=Reason.MISMATCH, to_person=differs)
     if settings.alignment == "reconcile" and alignment.differed == 1:
-        blocked = _blocked(told, Reason.MISMATCH, words.reconcile(differs))
+        blocked = refusal(told, Reason.MISMATCH, words.reconcile(differs))
         return state, blocked
     writes = action.effect in {Effect.WRITE, Effect.DESTRUCTIVE}
     if settings.alignment == "reconcile" and writes and settings.unreconciled == "escalate":
@@ -285,18 +286,8 @@ def _by_effect(settings: Settings, action: ToolAction, quiet: Decision) -> Decis
                 to_person=words.effect_for_person(action),
             )
         case "block":
-            denied = _blocked(quiet, Reason.EFFECT_DENIED, words.blocked_effect(action))
+            denied = refusal(quiet, Reason.EFFECT_DENIED, words.blocked_effect(action))
             return replace(denied, to_person=words.effect_for_person(action))
-
-
-def _blocked(quiet: Decision, reason: Reason, to_model: str) -> Decision:
-    return replace(
-        quiet,
-        verdict=Verdict.DENY,
-        action=EnforcedAction.BLOCK,
-        reason=reason,
-        to_model=to_model,
-    )
 
 
 def _on_returned(state: SessionState, event: Event, returned: ToolReturned) -> SessionState:
