@@ -232,13 +232,14 @@ def _meets(intent: Intent, targets: tuple[Target, ...]) -> bool:
     spaces = {target.namespace for target in targets if target.namespace}
     if intent.namespace and spaces and intent.namespace not in spaces:
         return False
-    named = {target.name for target in targets if target.name and target.kind not in _TEXTS}
+    named = {target.name for target in targets if target.name and target.kind not in NO_OBJECTS}
     if not intent.names or not named:
         return True
     return any(_alike(said, name) for said in intent.names for name in named)
 
 
-_TEXTS = frozenset({"query", "url", "file"})
+NO_OBJECTS = frozenset({"query", "url", "file"})
+"""Kinds of targets whose name is a text and not that of an object."""
 
 
 def _alike(said: str, name: str) -> bool:

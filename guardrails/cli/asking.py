@@ -8,10 +8,14 @@ from collections.abc import Awaitable, Callable
 from typing import TextIO
 
 from guardrails.cli.printers import Printer
-from guardrails.core.questions import Question
+from guardrails.cli.wording import printable
+from guardrails.core.questions import Question, described
 
 LISTEN_SECONDS = 0.2
 """How long a read waits before it looks whether the time is over; a blocked read hears nothing."""
+
+WIDTH = 400
+"""Most characters of a line: an incident may quote anything."""
 
 
 def terminal_asker(
@@ -32,9 +36,9 @@ def terminal_asker(
 
     async def ask(question: Question) -> str | None:
         with printer.pausing():
-            printer.say(f"\n{question.text}\n({question.why})")
-            for at, candidate in enumerate(question.candidates, start=1):
-                printer.say(f"  {at}. {candidate.label}")
+            # Whoever wrote the incident wrote this too, so it is foreign text.
+            for line in described(question).splitlines():
+                printer.say(printable(line, width=WIDTH))
             if not source.isatty():
                 printer.say("nobody can answer here; the run goes on without changes")
                 return None

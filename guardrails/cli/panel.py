@@ -115,9 +115,10 @@ def _phases(result: RunResult) -> Iterable[str]:
     if result.outcome.accepted:
         return
     if work.hypotheses:
-        yield f"suspected: {', '.join(work.hypotheses[:FACTS_SHOWN])}"
+        suspected = f"suspected: {', '.join(work.hypotheses[:FACTS_SHOWN])}"
+        yield printable(suspected, width=_WIDTH)
     if work.changes:
-        yield f"changed: {', '.join(work.changes[-FACTS_SHOWN:])}"
+        yield printable(f"changed: {', '.join(work.changes[-FACTS_SHOWN:])}", width=_WIDTH)
     for question in work.questions:
         yield printable(f"not answered: {question}", width=_WIDTH)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from guardrails.cli.wording import printable
 from guardrails.core.decisions import Decision
 from guardrails.core.events import (
     EndRequested,
@@ -17,6 +18,7 @@ from guardrails.engine import Rules, SessionState, fold
 from guardrails.engine.replay import rules_of
 from guardrails.errors import UsageError
 from guardrails.fsm.machine import Machine
+from guardrails.fsm.words import LIMIT
 
 SHOWN = 60
 """Characters of a text in a line."""
@@ -56,7 +58,8 @@ def _line(event: Event, decision: Decision, *, before: str) -> str:
     moved = (
         f"{before} -> {decision.phase}" if before and before != decision.phase else decision.phase
     )
-    said = f"  {decision.reason}: {decision.to_model}" if decision.to_model else ""
+    to_model = printable(decision.to_model, width=LIMIT)
+    said = f"  {decision.reason}: {to_model}" if to_model else ""
     return f"{event.seq:>4}  turn {event.step:<3} {moved:<28} {_told(event)}{said}".rstrip()
 
 
@@ -65,19 +68,14 @@ def _told(event: Event) -> str:
         case RunStarted(incident=incident):
             return f"run started: {incident.goal}"
         case ModelReplied(text=text, reasoning=reasoning):
-            return f"model: {_short(text or reasoning)}"
+            return f"model: {printable(text or reasoning, width=SHOWN)}"
         case ToolRequested(tool=tool, arguments=arguments):
-            return f"call: {tool} {_short(arguments)}"
+            return f"call: {printable(tool, width=SHOWN)} {printable(arguments, width=SHOWN)}"
         case ToolReturned(tool=tool, status=status):
-            return f"back: {tool} {status}"
+            return f"back: {printable(tool, width=SHOWN)} {status}"
         case EndRequested(exit=door, claim=claim):
             return f"end: {door}" + (f", claims {claim.kind}" if claim else "")
         case GateReported(report=report):
             return f"gate: {report.verdict}"
         case other:
             return type(other).__name__
-
-
-def _short(text: str) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= SHOWN else f"{flat[: SHOWN - 1]}…"

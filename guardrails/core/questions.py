@@ -77,6 +77,13 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who answered, as far as the way of asking tells."""
 
 
+def described(question: Question) -> str:
+    """Write a question with its numbered candidates, as lines for a person."""
+    lines = [f"{question.text} ({question.why})"]
+    lines += [f"{at}. {one.label}" for at, one in enumerate(question.candidates, start=1)]
+    return "\n".join(lines)
+
+
 def narrowed(incident: Incident, question: Question, choice: str) -> Incident:
     """Return the incident with what an answer says of it."""
     chosen = question.candidate(choice)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from guardrails.actions.intents import Intent, intents_in, mismatch
+from guardrails.actions.intents import NO_OBJECTS, Intent, intents_in, mismatch
 from guardrails.core.events import ModelReplied
 from guardrails.core.toolaction import Effect, ToolAction
 from guardrails.policy.models import FsmSettings
@@ -63,13 +63,14 @@ def compared(
     said = next((one for one in alignment.said if one.agent == agent), None)
     several = said is not None and said.calls > 1 and action.effect is Effect.READ
     found = None if said is None or several else mismatch(said.intents, action)
-    named = tuple(dict.fromkeys((*alignment.known, *_names(action))))[-KNOWN:]
+    fresh = dict.fromkeys(name for name in _names(action) if name not in alignment.known)
+    known = (*alignment.known, *fresh)[-KNOWN:] if fresh else alignment.known
     differed = 0 if found is None else alignment.differed + 1
-    return replace(alignment, known=named, differed=differed), found
+    return replace(alignment, known=known, differed=differed), found
 
 
 def _names(action: ToolAction) -> Iterator[str]:
     for operation in action.operations:
         for target in operation.targets:
-            if target.name and target.kind not in {"query", "url", "file"}:
+            if target.name and target.kind not in NO_OBJECTS:
                 yield target.name

@@ -93,7 +93,7 @@ def _before_the_door(
 def _unfit(state: SessionState, end: EndRequested, rules: Rules, quiet: Decision) -> Step | None:
     """Answer an end that nobody could judge: without an answer, in flight, or without a turn."""
     if end.claim is not None and end.claim.kind in _SAID and state.phase is None:
-        return _as_it_says(state, end, quiet)
+        return _as_it_says(state, end.claim.kind, quiet)
     if state.refusals and not state.progressed:
         return _no_progress(state, quiet)
     if (without := _WITHOUT_ANSWER.get(end.exit)) is not None:
@@ -117,18 +117,14 @@ def _at_the_door(
     if where is not None and not where.judges and not state.shadow:
         return _as_the_machine_says(state, where, end, rules, quiet)
     if end.claim is not None and end.claim.kind in _SAID:
-        return _as_it_says(state, end, quiet)
+        return _as_it_says(state, end.claim.kind, quiet)
     ending = Ending(exit=end.exit, claim=end.claim, call_id=end.call_id)
     return verify(state, quiet, ending, wait=True)
 
 
-def _as_it_says(state: SessionState, end: EndRequested, quiet: Decision) -> Step:
+def _as_it_says(state: SessionState, kind: ClaimKind, quiet: Decision) -> Step:
     """End a run whose agent claims no success: there is nothing to judge."""
-    outcome, reason, sentence = _SAID[end.claim.kind] if end.claim else _NOTHING_SAID
-    return end_run(state, quiet, outcome, reason, sentence)
-
-
-_NOTHING_SAID = (Outcome.ESCALATED, Reason.PHASE_ENDED, "the run ends without a claim")
+    return end_run(state, quiet, *_SAID[kind])
 
 
 def _as_the_machine_says(

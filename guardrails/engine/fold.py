@@ -260,9 +260,11 @@ def _aligned(
 ) -> Step:
     """Compare a call with what its agent said; one that differs is asked back once."""
     settings = rules.settings.fsm
+    if settings.alignment == "none":
+        return state, decision
     alignment, differs = compared(state.alignment, action, agent=event.agent)
     state = replace(state, alignment=alignment)
-    if differs is None or settings.alignment == "none":
+    if differs is None:
         return state, decision
     told = replace(decision, reason=Reason.MISMATCH, to_person=differs)
     if settings.alignment == "reconcile" and alignment.differed == 1:

@@ -47,7 +47,8 @@ def rules_of(events: Sequence[Event], *, settings: Settings | None = None) -> Ru
         return Rules.of(settings_in(events), machine=_machine_in(events))
     if started is None or not started.policy:
         return Rules.of(settings)
-    same = settings.fsm.machine == settings_of_text(started.policy).fsm.machine
+    own = settings_of_text(started.policy).fsm
+    same = (settings.fsm.machine, settings.fsm.settle) == (own.machine, own.settle)
     return Rules.of(settings, machine=_machine_in(events) if same else None)
 
 

@@ -146,13 +146,8 @@ def _row_troubles(
         targets = [(row.to, (*path, place)) for place, row in enumerate(given) if row.to]
         for place, row in enumerate(given):
             if row.when is None and trigger is Trigger.NEXT:
-                yield (
-                    "'when' is missing: without it the state would never be stayed in",
-                    (
-                        *path,
-                        place,
-                    ),
-                )
+                said = "'when' is missing: without it the state would never be stayed in"
+                yield said, (*path, place)
             elif row.when is None and place < len(given) - 1:
                 yield "the row without 'when' must be the last one", (*path, place)
     for target, where in targets:

@@ -12,7 +12,7 @@ from typing import Any, cast
 from langgraph.config import get_config
 from langgraph.types import interrupt
 
-from guardrails.core.questions import Question
+from guardrails.core.questions import Question, described
 from guardrails.engine import Guard, Session, words
 from guardrails.engine.waiting import run_sync
 
@@ -104,13 +104,6 @@ def payload_of(questions: Sequence[Question]) -> dict[str, Any]:
         ],
         "review_configs": [{"action_name": ACTION, "allowed_decisions": ["respond", "reject"]}],
     }
-
-
-def described(question: Question) -> str:
-    """Write a question with its candidates, as lines for a person."""
-    lines = [f"{question.text} ({question.why})"]
-    lines += [f"{at}. {one.label}" for at, one in enumerate(question.candidates, start=1)]
-    return "\n".join(lines)
 
 
 def answers_in(reply: object, questions: Sequence[Question]) -> dict[str, str]:

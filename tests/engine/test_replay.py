@@ -1,5 +1,6 @@
 """The engine is a fold: replaying gives the same decisions and findings, wherever it is cut."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from guardrails.core.events import (
     PauseReason,
     RunPaused,
     RunResumed,
+    RunStarted,
     ToolCall,
     ToolRequested,
     ToolReturned,
@@ -36,10 +38,12 @@ from guardrails.core.incident import Goal, Incident
 from guardrails.core.outcome import Outcome
 from guardrails.core.toolaction import ToolAnnotations
 from guardrails.core.trace import TraceHeader, encode_line, read_trace
-from guardrails.engine import Guard, SessionKey, replay
+from guardrails.engine import Guard, Rules, SessionKey, replay
+from guardrails.engine.replay import rules_of
 from guardrails.engine.session import Session
 from guardrails.errors import TraceError
-from guardrails.policy.models import Budgets, EffectRules, Settings, ToolNames
+from guardrails.policy.models import Budgets, EffectRules, FsmSettings, Settings, ToolNames
+from guardrails.policy.stored import settings_text
 from guardrails.testing.clock import ManualClock
 from guardrails.testing.gates import scripted_report
 from guardrails.testing.recorder import Recorder
@@ -243,3 +247,20 @@ def test_an_outcome_never_changes(stream, settings, incident) -> None:
     outcomes = [decision.outcome for decision in of(Decision, recorder) if decision.outcome]
     assert len(set(outcomes)) <= 1
     assert all(isinstance(o, Outcome) for o in outcomes)
+
+
+def test_another_settle_time_is_another_machine() -> None:
+    """A replay by a policy that says when a change has settled goes by that."""
+    recorded = RunStarted(
+        incident=Incident(task="x"),
+        policy=settings_text(Settings()),
+        machine=Rules.of(Settings()).machine_text(Goal.MITIGATION),
+        adapter="test",
+    )
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    events = [Event(run=RunId("r"), seq=1, at=at, step=0, fact=recorded)]
+    found = [
+        rules_of(events, settings=Settings(fsm=FsmSettings(settle=settle))).mitigation
+        for settle in (None, 90.0)
+    ]
+    assert [machine.settle for machine in found if machine] == [15.0, 90.0]

@@ -122,9 +122,7 @@ class Around:
             self.guard.prepare_sync(session)
             ask_sync(self.guard, session)
             self.guard.prepare_sync(session)
-            if has_to_ask(session):
-                return Command(goto=ASK)
-            return self._clear(session)
+            return self._asked(session)
         return Command(goto=AGENT)
 
     async def aask(self, state: dict[str, Any]) -> Command[Any]:
@@ -134,13 +132,13 @@ class Around:
             await self.guard.prepare(session)
             await ask(self.guard, session)
             await self.guard.prepare(session)
-            if has_to_ask(session):
-                return Command(goto=ASK)
-            return self._clear(session)
+            return self._asked(session)
         return Command(goto=AGENT)
 
-    def _clear(self, session: Session) -> Command[Any]:
-        """Let the agent begin, and tell it what a person said."""
+    def _asked(self, session: Session) -> Command[Any]:
+        """Ask on, or let the agent begin and tell it what a person said."""
+        if has_to_ask(session):
+            return Command(goto=ASK)
         said, key = answers_told(session), self.shape.messages
         if not said or key is None:
             return Command(goto=AGENT)
