@@ -4,7 +4,7 @@ Strict pydantic models, because people write this file: unknown keys are refused
 its unit, what leaving it out means, and why the default is what it is.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, get_args
 
 from pydantic import Field, StrictBool, field_validator
 
@@ -146,6 +146,33 @@ class FsmSettings(Strict):
     reported, or a person is called. Reads that differ again run and are reported."""
 
 
+FilterName = Literal["plain", "redact", "label", "repeats", "thought", "compress", "window"]
+
+FILTERS: Final[tuple[FilterName, ...]] = get_args(FilterName)
+
+
+class HygieneSettings(Strict):
+    """What reaches the model. The trace keeps everything but secrets."""
+
+    filters: tuple[FilterName, ...] = FILTERS
+    """What is done to the messages before each model call, in this order: secrets are hidden, text
+    written like an instruction is labelled as data, results that a newer one stands in for and
+    thought of earlier turns go, older results are compressed, and whole turns go when there is no
+    room. Empty: messages are sent as they are."""
+    tokens: Count = 100_000
+    """Room for the messages; tools' descriptions and the answer come on top. Below half of what
+    current models take: what stands in the middle of a longer history is read less well."""
+    recent: Count = 3
+    """Turns from the end that keep their results and thought as long as there is room."""
+    early: Literal["none", "warn", "reconcile"] = "reconcile"
+    """What happens to a call that is wrong by itself: its tool would not take it, it changes a name
+    that nothing and nobody gave, or what was never looked at. Nothing; it runs and is reported; or
+    it is sent back, and when the next one is wrong too, both are taken back."""
+    rewinds: Count = 3
+    """How often steps are taken back before a person is called. An agent that errs again from a
+    clean state errs for another reason than its context."""
+
+
 class ToolNames(Strict):
     """Glob patterns over tool names, for tools whose name and arguments do not tell enough."""
 
@@ -165,6 +192,7 @@ class Sections(Strict):
     gate: GateSettings = Field(default_factory=GateSettings)
     effects: EffectRules = Field(default_factory=EffectRules)
     fsm: FsmSettings = Field(default_factory=FsmSettings)
+    hygiene: HygieneSettings = Field(default_factory=HygieneSettings)
     tools: ToolNames = Field(default_factory=ToolNames)
 
 

@@ -1,0 +1,69 @@
+"""The context of one run: its filters, what they remember, and what the provider's counts tell.
+
+Nothing here must survive a restart: what filters remember is made again, and a token is measured
+anew by the next answer.
+"""
+
+import threading
+from collections.abc import Mapping, Sequence
+
+from guardrails.hygiene.clean import cleaned
+from guardrails.hygiene.memo import Memo
+from guardrails.hygiene.messages import Message
+from guardrails.hygiene.repeats import Cleaned
+from guardrails.hygiene.tokens import Measure, characters_of
+from guardrails.policy.models import HygieneSettings
+
+
+class Context:
+    """Cleans what is sent in one run. Threads may share it: agents of a run work side by side."""
+
+    def __init__(self, settings: HygieneSettings) -> None:
+        self._settings = settings
+        self._measure = Measure()
+        self._memo = Memo()
+        self._sent: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def measure(self) -> Measure:
+        """What is known of the model's tokens."""
+        return self._measure
+
+    def cleaned(
+        self,
+        messages: Sequence[Message],
+        *,
+        agent: str = "",
+        taken_back: Mapping[str, str] | None = None,
+    ) -> Cleaned:
+        """Return what is sent in place of the messages.
+
+        Args:
+            messages: The whole history, as it is.
+            agent: Who sends them, where a run has several; counts are told apart by it.
+            taken_back: Why, by the id of each call whose step was taken back.
+        """
+        with self._lock:
+            found = cleaned(
+                messages,
+                self._settings,
+                taken_back=taken_back,
+                measure=self._measure,
+                memo=self._memo,
+            )
+            self._sent[agent] = characters_of(found.messages)
+            while len(self._sent) > AGENTS:
+                del self._sent[next(iter(self._sent))]
+            return found
+
+    def counted(self, tokens: int, *, agent: str = "") -> None:
+        """Learn from what a provider counted for the messages that were sent last."""
+        with self._lock:
+            characters = self._sent.pop(agent, None)
+            if characters is not None:
+                self._measure = self._measure.counted(characters=characters, tokens=tokens)
+
+
+AGENTS = 64
+"""Agents whose last request is remembered until it is answered."""
