@@ -86,6 +86,17 @@ class NodeRan(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="node_ran
     """True when this counts as a step, because the graph shows no model turns at all."""
 
 
+class ContextFiltered(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="context_filtered"):
+    """A model was sent less than the whole history."""
+
+    before: int
+    """Characters of the history."""
+    after: int
+    """Characters that were sent."""
+    left: dict[str, int] = {}
+    """How many results, thoughts and turns were left out, by why: see `guardrails.hygiene.left`."""
+
+
 class ToolRequested(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="tool_requested"):
     """A tool is about to run."""
 
@@ -94,6 +105,8 @@ class ToolRequested(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="to
     arguments: str = "{}"
     """JSON text."""
     annotations: ToolAnnotations | None = None
+    fault: str = ""
+    """What is wrong with its form, by the tool's schema; empty if nothing is, or nobody looked."""
 
 
 class ToolStatus(StrEnum):
@@ -255,6 +268,7 @@ AnyFact = (
     RunStarted
     | ModelReplied
     | NodeRan
+    | ContextFiltered
     | ToolRequested
     | ToolReturned
     | AgentHandedOff

@@ -1,9 +1,33 @@
-"""What a run may spend, and what of it is spent."""
+"""What a run may spend, what of it is spent, and how a run is stopped."""
 
-from guardrails.core.decisions import Reason
+import msgspec
+
+from guardrails.core.decisions import Decision, EnforcedAction, Next, Reason, Verdict
 from guardrails.engine import phases, words
 from guardrails.engine.rules import Rules
 from guardrails.engine.state import SessionState
+
+replace = msgspec.structs.replace
+
+
+def within_budget(
+    state: SessionState, rules: Rules, quiet: Decision
+) -> tuple[SessionState, Decision]:
+    """Let the run go on, or stop it: at the first budget that is spent, or as was decided."""
+    spent = spent_budget(state, rules)
+    if state.stop is None and spent is None:
+        return state, quiet
+    reason, said = spent or (state.stop or Reason.NONE, words.STOPPED)
+    decision = replace(
+        quiet,
+        verdict=Verdict.ESCALATE,
+        action=EnforcedAction.BLOCK,
+        next=Next.STOP,
+        reason=state.stop or reason,
+        to_model=words.STOPPED,
+        to_person=said,
+    )
+    return replace(state, stop=state.stop or reason), decision
 
 
 def spent_budget(

@@ -13,6 +13,7 @@ from guardrails.actions.classify import classify
 from guardrails.core.decisions import Decision, EnforcedAction, Next, Reason, Verdict
 from guardrails.core.events import (
     AgentHandedOff,
+    ContextFiltered,
     EndRequested,
     ErrorRaised,
     Event,
@@ -32,21 +33,19 @@ from guardrails.core.events import (
     WatchReported,
 )
 from guardrails.core.findings import Finding
-from guardrails.core.incident import Goal
 from guardrails.core.outcome import Outcome
 from guardrails.core.toolaction import Effect, ToolAction
 from guardrails.detectors.registry import observe_all
-from guardrails.engine import phases, questions, words
-from guardrails.engine.alignment import compared, heard
-from guardrails.engine.budgets import spent_budget
-from guardrails.engine.endings import refusal
+from guardrails.engine import early, phases, questions
+from guardrails.engine.alignment import heard
+from guardrails.engine.budgets import within_budget
 from guardrails.engine.ends import on_end_requested
 from guardrails.engine.found import found_by_machine
 from guardrails.engine.names import names_in
 from guardrails.engine.reports import on_gate_reported, on_watch_reported
+from guardrails.engine.requests import on_requested
 from guardrails.engine.rules import Rules
-from guardrails.engine.state import OPEN_CALLS_LIMIT, OpenCall, SessionState
-from guardrails.policy.models import Settings
+from guardrails.engine.state import SessionState
 
 replace = msgspec.structs.replace
 
@@ -105,9 +104,9 @@ def _decide(state: SessionState, event: Event, rules: Rules, action: ToolAction 
         case ModelReplied() as reply:
             return _on_replied(state, event, reply, rules, quiet)
         case NodeRan(turn=turn):
-            return _within_budget(state, rules, quiet) if turn else (state, quiet)
+            return within_budget(state, rules, quiet) if turn else (state, quiet)
         case ToolRequested() as call:
-            return _on_requested(state, event, call, rules, quiet, action or _UNCLEAR)
+            return on_requested(state, event, call, rules, quiet, action or _UNCLEAR)
         case EndRequested() as end:
             return on_end_requested(state, event, end, rules, quiet)
         case GateReported(report=report):
@@ -127,6 +126,7 @@ _Noted = (
     | RunResumed
     | LossAllowed
     | AgentHandedOff
+    | ContextFiltered
     | QuestionAsked
     | QuestionAnswered
     | QuestionsExpired
@@ -152,7 +152,7 @@ def _noted(state: SessionState, event: Event, fact: _Noted, rules: Rules) -> Ses
             return phases.questioned(questions.answered(state, answer), rules)
         case QuestionsExpired():
             return phases.questioned(replace(state, unanswered=True), rules)
-        case AgentHandedOff():
+        case AgentHandedOff() | ContextFiltered():
             return state
 
 
@@ -196,100 +196,7 @@ def _on_replied(
     goes_on = bool(reply.tool_calls or reply.invalid_tool_calls)
     if not goes_on or state.ended:
         return state, quiet
-    return _within_budget(state, rules, quiet)
-
-
-def _within_budget(state: SessionState, rules: Rules, quiet: Decision) -> Step:
-    """Let the run go on, or stop it at the first budget that is spent."""
-    spent = spent_budget(state, rules)
-    if state.stop is None and spent is None:
-        return state, quiet
-    reason, said = spent or (state.stop or Reason.NONE, words.STOPPED)
-    decision = replace(
-        quiet,
-        verdict=Verdict.ESCALATE,
-        action=EnforcedAction.BLOCK,
-        next=Next.STOP,
-        reason=state.stop or reason,
-        to_model=words.STOPPED,
-        to_person=said,
-    )
-    return replace(state, stop=state.stop or reason), decision
-
-
-def _on_requested(  # the call, what it means, and everything to decide by
-    state: SessionState,
-    event: Event,
-    call: ToolRequested,
-    rules: Rules,
-    quiet: Decision,
-    action: ToolAction,
-) -> Step:
-    state = replace(state, tool_calls=state.tool_calls + 1)
-    quiet = replace(quiet, call_id=call.call_id, tool_action=action)
-    if state.ended:
-        return state, refusal(quiet, Reason.RUN_ENDED, words.ALREADY_ENDED)
-    state, decision = _within_budget(state, rules, quiet)
-    if decision.next is Next.STOP:
-        return state, decision
-    if action.effect is Effect.FINISH:
-        return state, replace(quiet, next=Next.VERIFY, reason=Reason.CLAIM_HELD)
-    decision = _by_effect(rules.settings, action, quiet)
-    if questions.holds(state, action) and not decision.blocked:
-        decision = refusal(quiet, Reason.AMBIGUOUS, words.ambiguous(state.questions))
-        decision = replace(decision, to_person=words.effect_for_person(action))
-    if not decision.blocked:
-        state, decision = _aligned(state, event, action, rules, decision)
-    if decision.next is Next.STOP or (decision.blocked and rules.settings.mode == "enforce"):
-        return state, decision
-    state, refused = phases.requested(state, event, call, action, rules)
-    if state.stop is not None:
-        return _within_budget(state, rules, quiet)
-    if refused is not None and not decision.blocked:
-        decision = refusal(quiet, Reason.PHASE_DENIED, refused.to_model)
-        decision = replace(decision, to_person=words.effect_for_person(action))
-    if decision.blocked and rules.settings.mode == "enforce":
-        return state, decision
-    opened = OpenCall(call_id=call.call_id, tool=call.tool, effect=action.effect)
-    open_calls = (*state.open_calls[1 - OPEN_CALLS_LIMIT :], opened)
-    return replace(state, open_calls=open_calls), decision
-
-
-def _aligned(
-    state: SessionState, event: Event, action: ToolAction, rules: Rules, decision: Decision
-) -> Step:
-    """Compare a call with what its agent said; one that differs is asked back once."""
-    settings = rules.settings.fsm
-    if settings.alignment == "none":
-        return state, decision
-    alignment, differs = compared(state.alignment, action, agent=event.agent)
-    state = replace(state, alignment=alignment)
-    if differs is None:
-        return state, decision
-    told = replace(decision, reason=Reason.MISMATCH, to_person=differs)
-    if settings.alignment == "reconcile" and alignment.differed == 1:
-        blocked = refusal(told, Reason.MISMATCH, words.reconcile(differs))
-        return state, blocked
-    writes = action.effect in {Effect.WRITE, Effect.DESTRUCTIVE}
-    if settings.alignment == "reconcile" and writes and settings.unreconciled == "escalate":
-        return _within_budget(replace(state, stop=Reason.MISMATCH), rules, told)
-    return state, replace(told, verdict=Verdict.WARN)
-
-
-def _by_effect(settings: Settings, action: ToolAction, quiet: Decision) -> Decision:
-    match settings.rule_for(action.effect):
-        case "allow":
-            return quiet
-        case "warn":
-            return replace(
-                quiet,
-                verdict=Verdict.WARN,
-                reason=Reason.EFFECT_WARNED,
-                to_person=words.effect_for_person(action),
-            )
-        case "block":
-            denied = refusal(quiet, Reason.EFFECT_DENIED, words.blocked_effect(action))
-            return replace(denied, to_person=words.effect_for_person(action))
+    return within_budget(state, rules, quiet)
 
 
 def _on_returned(state: SessionState, event: Event, returned: ToolReturned) -> SessionState:
@@ -300,10 +207,11 @@ def _on_returned(state: SessionState, event: Event, returned: ToolReturned) -> S
         # A write that failed may still have changed something, so it counts for timing.
         if call.effect in {Effect.WRITE, Effect.DESTRUCTIVE}:
             changes["last_write_at"] = event.at
-    diagnosing = state.incident is not None and state.incident.goal is Goal.DIAGNOSIS
-    if diagnosing and returned.status is ToolStatus.OK:
+    ok = returned.status is ToolStatus.OK
+    changes["early"] = early.noted_return(state.early, returned, ok=ok)
+    if ok:
         changes["names"] = state.names.add(names_in(returned.text))
-    return replace(state, **changes) if changes else state
+    return replace(state, **changes)
 
 
 def _on_error(state: SessionState, error: ErrorRaised, quiet: Decision) -> Step:

@@ -66,10 +66,17 @@ def requested(
     machine = _machine(state, rules)
     if machine is None or state.phase is None:
         return state, None
-    phase, refused = machine_phase.on_request(
-        machine, state.phase, event, call, action, enforced=not state.shadow
-    )
+    phase, refused = machine_phase.on_request(machine, state.phase, event, call, action)
     return _stopped(replace(state, phase=phase), machine), refused
+
+
+def called(
+    state: SessionState, event: Event, call: ToolRequested, action: ToolAction
+) -> SessionState:
+    """Take note of a call that runs."""
+    if state.phase is None:
+        return state
+    return replace(state, phase=machine_phase.on_call(state.phase, event, call, action))
 
 
 def at_door(

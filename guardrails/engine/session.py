@@ -28,6 +28,7 @@ from guardrails.engine.state import STATE_SCHEMA, SessionState
 from guardrails.engine.work import work_done
 from guardrails.errors import RunEndedError, TraceError
 from guardrails.gates.base import GateRun
+from guardrails.hygiene.context import Context
 
 FINDINGS_LIMIT = 500
 """Findings kept for the result, newest first to stay; the failure vector counts all of them."""
@@ -57,6 +58,8 @@ class Session:
         self._clock = clock
         self._hooks = hooks
         self._lock = threading.RLock()
+        self.context = Context(rules.settings.hygiene)
+        """What the run's models are sent."""
         self.gate_run: GateRun | None = None
         """The gate opened for this run; None until the first look."""
 
@@ -123,6 +126,8 @@ class Session:
                 fact=fact,
             )
             folded = fold(before, event, self._rules)
+            if isinstance(fact, ModelReplied) and fact.usage is not None:
+                self.context.counted(fact.usage.input_tokens, agent=agent)
             self._state = folded.state
             self._findings.extend(folded.findings)
             spent = time.perf_counter() - began

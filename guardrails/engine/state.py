@@ -20,6 +20,7 @@ from guardrails.core.toolaction import Effect
 from guardrails.core.versions import version_field
 from guardrails.detectors.registry import DetectorStates
 from guardrails.engine.alignment import Alignment
+from guardrails.engine.early import Early
 from guardrails.engine.names import NameSet
 from guardrails.fsm.phase import Phase
 
@@ -92,6 +93,8 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """True once nobody answered in time."""
     alignment: Alignment = Alignment()
     """What the agents said they would do."""
+    early: Early = Early()
+    """What is needed to catch the first error of a chain."""
     phase: Phase | None = None
     """Where the run stands in its machine; None without one."""
     outcome: Outcome | None = None

@@ -55,6 +55,12 @@ def reconcile(differs: str) -> str:
     return f"Not run: {differs}. Say which of the two you mean, and why, and call exactly that."
 
 
+def wrong_call(said: str) -> str:
+    """Tell the model that a call does not run, and what would be right."""
+    whole = said if said.endswith((".", "?", "!")) else f"{said}."
+    return f"Not run: {whole[:1].lower()}{whole[1:]}"
+
+
 def ambiguous(questions: tuple[Question, ...]) -> str:
     """Tell the model that nothing is changed until a person has said what is meant."""
     what = " ".join(question.why.rstrip(".") + "." for question in questions)

@@ -64,19 +64,13 @@ def on_turn(machine: Machine, phase: Phase, event: Event) -> Phase:
     return _followed(machine, replace(phase, ledger=note_turn(phase.ledger, event)))
 
 
-def on_request(  # the call, what it means, and where it is made
-    machine: Machine,
-    phase: Phase,
-    event: Event,
-    call: ToolRequested,
-    action: ToolAction,
-    *,
-    enforced: bool = True,
+def on_request(
+    machine: Machine, phase: Phase, event: Event, call: ToolRequested, action: ToolAction
 ) -> tuple[Phase, Refused | None]:
     """Let a call through or refuse it by where the run stands.
 
-    A call that would submit the answer is an end, and is answered as one. What is refused but not
-    enforced runs, and is taken note of.
+    A call that would submit the answer is an end, and is answered as one. Whether a call that is
+    let through here runs is for others to say as well: `on_call` takes note of those that do.
     """
     if action.effect is Effect.FINISH:
         return phase, None
@@ -88,10 +82,14 @@ def on_request(  # the call, what it means, and where it is made
     spent = phase.ledger.calls - phase.position.calls
     if budget is not None and budget.calls is not None and spent >= budget.calls:
         phase = _reacted(machine, phase, Trigger.SPENT)
-    found = _refusal(machine, phase, event, call, action)
-    if found is not None and enforced:
-        return phase, found
-    return replace(phase, ledger=note_request(phase.ledger, event, call, action)), found
+    return phase, _refusal(machine, phase, event, call, action)
+
+
+def on_call(phase: Phase, event: Event, call: ToolRequested, action: ToolAction) -> Phase:
+    """Take note of a call that runs."""
+    if action.effect is Effect.FINISH:
+        return phase
+    return replace(phase, ledger=note_request(phase.ledger, event, call, action))
 
 
 def _refusal(

@@ -12,6 +12,7 @@ from guardrails.core.decisions import Decision, EnforcedAction, Reason, Verdict
 from guardrails.core.events import (
     AgentHandedOff,
     AnyFact,
+    ContextFiltered,
     EndRequested,
     ErrorRaised,
     Event,
@@ -71,7 +72,7 @@ def _entry_of_fact(fact: AnyFact) -> Entry:
     match fact:
         case RunStarted() | RunPaused() | RunResumed() | AgentHandedOff():
             return _entry_of_course(fact)
-        case ModelReplied() | NodeRan() | ToolRequested() | ToolReturned():
+        case ModelReplied() | NodeRan() | ContextFiltered() | ToolRequested() | ToolReturned():
             return _entry_of_turn(fact)
         case EndRequested():
             claim = fact.claim.kind.value if fact.claim else "none"
@@ -135,7 +136,9 @@ def _entry_of_course(fact: RunStarted | RunPaused | RunResumed | AgentHandedOff)
             assert_never(fact)
 
 
-def _entry_of_turn(fact: ModelReplied | NodeRan | ToolRequested | ToolReturned) -> Entry:
+def _entry_of_turn(
+    fact: ModelReplied | NodeRan | ContextFiltered | ToolRequested | ToolReturned,
+) -> Entry:
     match fact:
         case ModelReplied():
             fields: dict[str, object] = {
@@ -148,6 +151,9 @@ def _entry_of_turn(fact: ModelReplied | NodeRan | ToolRequested | ToolReturned) 
             return logging.DEBUG, "model.replied", fields
         case NodeRan():
             return logging.DEBUG, "node.ran", {"node": fact.node, "turn": fact.turn}
+        case ContextFiltered():
+            fields = {"before": fact.before, "after": fact.after, **fact.left}
+            return logging.DEBUG, "context.filtered", fields
         case ToolRequested():
             return logging.DEBUG, "tool.requested", {"tool": fact.tool, "call_id": fact.call_id}
         case ToolReturned():

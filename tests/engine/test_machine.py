@@ -30,6 +30,8 @@ ASKS = Claim(kind=ClaimKind.NEEDS_HUMAN, text="A person must do this.")
 READS = ("get deployments -n shop", "logs deploy/web -n shop", "get events -n shop", "top pods")
 SCALE = "scale deployment/web -n shop --replicas=3"
 PASS, FAIL = GateVerdict.PASS, GateVerdict.FAIL
+SHOWN = "web payment cart checkout"
+"""What every look shows: the names that changes are made to."""
 
 
 class Agent:
@@ -49,7 +51,7 @@ class Agent:
         asked = ToolRequested(call_id=call_id, tool="kubectl", arguments=arguments)
         decision = self.session.observe(asked)
         if not decision.blocked:
-            back = ToolReturned(call_id=call_id, tool="kubectl", text="ok", digest=command)
+            back = ToolReturned(call_id=call_id, tool="kubectl", text=SHOWN, digest=command)
             self.session.observe(back)
         return decision
 
@@ -248,7 +250,7 @@ async def test_shadow_holds_nothing_back(agent) -> None:
 
 def test_a_run_can_do_without(agent) -> None:
     """Then ends go to the gate as they come."""
-    _, it = agent(PASS, fsm={"machine": "none", "alignment": "none"})
+    _, it = agent(PASS, fsm={"machine": "none", "alignment": "none"}, hygiene={"early": "none"})
     assert it.session.state.phase is None
     assert not it.turn(SCALE).blocked
 

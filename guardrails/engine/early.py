@@ -1,0 +1,152 @@
+"""The first error of a chain, told before it runs: what is malformed, invented, or never seen.
+
+A wrong call is sent back once with what would be right. When the next one is wrong too, both steps
+are taken back, so that the model is sent neither again, and it goes on from the last clean one.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from guardrails.actions.invented import invented_targets
+from guardrails.actions.unread import never_read
+from guardrails.core.decisions import Reason
+from guardrails.core.events import ToolRequested, ToolReturned
+from guardrails.core.ids import CallId
+from guardrails.core.incident import Incident
+from guardrails.core.questions import Answer
+from guardrails.core.toolaction import Effect, Target, ToolAction
+from guardrails.engine.names import NameSet
+
+replace = msgspec.structs.replace
+
+SEEN: Final = 256
+"""Targets of reads remembered, newest last; successful runs make 20 to 40 reads."""
+AWAITED: Final = 64
+"""Reads remembered until they return."""
+TAKEN_BACK: Final = 64
+"""Calls that were taken back, newest last."""
+
+
+class Read(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A read under way, with what it looks at."""
+
+    call_id: CallId
+    targets: tuple[Target, ...]
+
+
+class TakenBack(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A call that the model is not sent again, with the reason that stands in its place."""
+
+    call_id: CallId
+    reason: str
+
+
+class Early(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is needed to tell a first error."""
+
+    seen: tuple[Target, ...] = ()
+    """What reads showed."""
+    awaited: tuple[Read, ...] = ()
+    wrong: tuple[TakenBack, ...] = ()
+    """Wrong calls since the last one that was not, with what was wrong."""
+    taken_back: tuple[TakenBack, ...] = ()
+    rewinds: int = 0
+    """How often steps were taken back."""
+
+
+class Wrong(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wrong with a call."""
+
+    reason: Reason
+    said: str
+    """For the model: what is wrong and what would be right."""
+
+
+def first_error(
+    early: Early,
+    call: ToolRequested,
+    action: ToolAction,
+    *,
+    names: NameSet,
+    incident: Incident | None,
+    answered: tuple[Answer, ...],
+) -> Wrong | None:
+    """Tell what is wrong with a call; None when it may run.
+
+    Args:
+        early: What reads showed so far.
+        call: The call, with what its adapter found wrong in its form.
+        action: What it means.
+        names: Names that tools returned.
+        incident: What the run is about; names in it were given by a person.
+        answered: What people said since.
+    """
+    if call.fault:
+        return Wrong(reason=Reason.BAD_CALL, said=call.fault)
+    if action.effect not in {Effect.WRITE, Effect.DESTRUCTIVE} or not action.understood:
+        return None
+    invented = invented_targets(
+        action, known=names.all(), said=" ".join(_given(incident, answered))
+    )
+    if invented:
+        said = f"nothing that you looked at has {_listed(invented)}. Look up the name first"
+        return Wrong(reason=Reason.INVENTED, said=said)
+    unread = never_read(action, seen=early.seen)
+    if unread:
+        said = f"{_listed(unread)} was never looked at. Look at it first, and then change it"
+        return Wrong(reason=Reason.UNREAD, said=said)
+    return None
+
+
+def _given(incident: Incident | None, answered: tuple[Answer, ...]) -> Iterator[str]:
+    """Yield what people wrote: names in it are not the model's."""
+    yield from (answer.text for answer in answered)
+    yield from (answer.choice for answer in answered)
+    if incident is None:
+        return
+    yield incident.task
+    yield from incident.namespaces
+    yield from (workload.name for workload in incident.workloads)
+    yield from (value for alert in incident.alerts for value in alert.labels.values())
+
+
+def _listed(targets: tuple[Target, ...]) -> str:
+    names = [f"{t.kind}/{t.name}" if t.kind else t.name for t in targets[:3]]
+    more = len(targets) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more else "")
+
+
+def noted_wrong(early: Early, call: ToolRequested, wrong: Wrong) -> Early:
+    """Remember a wrong call; a second one in a row takes both back."""
+    found = TakenBack(call_id=call.call_id, reason=wrong.said)
+    chain = (*early.wrong, found)
+    if len(chain) < REPEATED:
+        return replace(early, wrong=chain)
+    taken = (*early.taken_back, *chain)[-TAKEN_BACK:]
+    return replace(early, wrong=(), taken_back=taken, rewinds=early.rewinds + 1)
+
+
+REPEATED: Final = 2
+"""Wrong calls in a row after which they are taken back: one may be a slip, and it was told."""
+
+
+def noted_good(early: Early, call: ToolRequested, action: ToolAction) -> Early:
+    """Remember a call that runs: the chain of wrong ones is over."""
+    if action.effect is not Effect.READ:
+        return replace(early, wrong=()) if early.wrong else early
+    targets = tuple(t for operation in action.operations for t in operation.targets)
+    read = Read(call_id=call.call_id, targets=targets)
+    awaited = (*early.awaited[1 - AWAITED :], read)
+    return replace(early, wrong=(), awaited=awaited)
+
+
+def noted_return(early: Early, returned: ToolReturned, *, ok: bool) -> Early:
+    """Remember what a read showed, now that it is back."""
+    read = next((read for read in early.awaited if read.call_id == returned.call_id), None)
+    if read is None:
+        return early
+    early = replace(early, awaited=tuple([one for one in early.awaited if one is not read]))
+    fresh = tuple(t for t in read.targets if t not in early.seen) if ok else ()
+    return replace(early, seen=(*early.seen, *fresh)[-SEEN:]) if fresh else early
