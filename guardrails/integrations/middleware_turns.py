@@ -32,6 +32,7 @@ from guardrails.integrations.replies import (
     stream_event,
 )
 from guardrails.integrations.seen import first_time
+from guardrails.integrations.sending import to_send
 from guardrails.integrations.standing import Standing
 
 
@@ -51,8 +52,10 @@ def note_reply(
 
 
 def prepared_request(standing: Standing, request: ModelRequest[ContextT]) -> ModelRequest[ContextT]:
-    """Return what the model is asked with: the tools of the phase, and what a person said."""
-    return with_answers(standing, with_tools_of_phase(standing, request))
+    """Return what the model is asked with: the phase's tools, a person's answers, clean context."""
+    asked = with_answers(standing, with_tools_of_phase(standing, request))
+    sent = to_send(standing.session, asked.messages, agent=standing.agent)
+    return asked if sent is None else asked.override(messages=sent)
 
 
 def with_tools_of_phase(

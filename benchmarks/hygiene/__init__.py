@@ -1,0 +1,1 @@
+"""What filters save and what they keep, on conversations of real agents."""
