@@ -104,6 +104,9 @@ class Narrator:
             return []
         notes = list(self._notes(event, decision))
         notes += [self._note(event.at, Tone.FINDING, "finding", describe_finding(f)) for f in found]
+        if decision.cascade:
+            label = "stricter" if decision.cascade == "tightened" else "cascade"
+            notes.append(self._note(event.at, Tone.BLOCKED, label, decision.to_person))
         return notes
 
     def _notes(self, event: Event, decision: Decision) -> Iterator[Note]:

@@ -5,6 +5,7 @@ shadow mode the verdict stays what it is and the action is always `allow`.
 """
 
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 
@@ -76,6 +77,8 @@ class Reason(StrEnum):
     """A change to what was never looked at."""
     MISMATCH = "mismatch"
     """The call is not what the agent said that it would do."""
+    CASCADE = "cascade"
+    """Failures come so thick that one follows from another."""
     STALLED = "stalled"
     """A phase's budget is spent, or nothing new comes of what the agent does."""
     OBJECTIVE_MET = "objective-met"
@@ -96,6 +99,10 @@ class Reason(StrEnum):
     RECURSION_LIMIT = "recursion-limit"
     ERROR = "error"
     CANCELLED = "cancelled"
+
+
+CascadeAct = Literal["", "reported", "tightened", "stopped"]
+"""What the breaker of cascades did; empty for nothing."""
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="decision"):
@@ -119,6 +126,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
     phase: str = ""
     """The state of the machine after the event, where there is one."""
     tool_action: ToolAction | None = None
+    cascade: CascadeAct = ""
+    """What follows from the run's failures taken together; `to_person` says why."""
     shadow: bool = False
 
     @property

@@ -64,8 +64,7 @@ class Wrong(msgspec.Struct, frozen=True, kw_only=True):
     """For the model: what is wrong and what would be right."""
 
 
-def first_error(
-    early: Early,
+def wrong_by_itself(
     call: ToolRequested,
     action: ToolAction,
     *,
@@ -73,10 +72,9 @@ def first_error(
     incident: Incident | None,
     answered: tuple[Answer, ...],
 ) -> Wrong | None:
-    """Tell what is wrong with a call; None when it may run.
+    """Tell what is wrong with a call whatever was looked at before; None when nothing is.
 
     Args:
-        early: What reads showed so far.
         call: The call, with what its adapter found wrong in its form.
         action: What it means.
         names: Names that tools returned.
@@ -85,19 +83,27 @@ def first_error(
     """
     if call.fault:
         return Wrong(reason=Reason.BAD_CALL, said=call.fault)
-    if action.effect not in {Effect.WRITE, Effect.DESTRUCTIVE} or not action.understood:
+    if not _changes(action):
         return None
-    invented = invented_targets(
-        action, known=names.all(), said=" ".join(_given(incident, answered))
-    )
-    if invented:
-        said = f"nothing that you looked at has {_listed(invented)}. Look up the name first"
-        return Wrong(reason=Reason.INVENTED, said=said)
-    unread = never_read(action, seen=early.seen)
-    if unread:
-        said = f"{_listed(unread)} was never looked at. Look at it first, and then change it"
-        return Wrong(reason=Reason.UNREAD, said=said)
-    return None
+    said = " ".join(_given(incident, answered))
+    invented = invented_targets(action, known=names.all(), said=said)
+    if not invented:
+        return None
+    told = f"nothing that you looked at has {_listed(invented)}. Look up the name first"
+    return Wrong(reason=Reason.INVENTED, said=told)
+
+
+def unread(early: Early, action: ToolAction) -> Wrong | None:
+    """Tell what a call would change that no read showed; None when it may run."""
+    missed = never_read(action, seen=early.seen) if _changes(action) else ()
+    if not missed:
+        return None
+    told = f"{_listed(missed)} was never looked at. Look at it first, and then change it"
+    return Wrong(reason=Reason.UNREAD, said=told)
+
+
+def _changes(action: ToolAction) -> bool:
+    return action.effect in {Effect.WRITE, Effect.DESTRUCTIVE} and action.understood
 
 
 def _given(incident: Incident | None, answered: tuple[Answer, ...]) -> Iterator[str]:

@@ -36,7 +36,7 @@ from guardrails.core.findings import Finding
 from guardrails.core.outcome import Outcome
 from guardrails.core.toolaction import Effect, ToolAction
 from guardrails.detectors.registry import observe_all
-from guardrails.engine import early, phases, questions
+from guardrails.engine import cascade, early, phases, questions
 from guardrails.engine.alignment import heard
 from guardrails.engine.budgets import within_budget
 from guardrails.engine.ends import on_end_requested
@@ -73,6 +73,8 @@ def fold(state: SessionState, event: Event, rules: Rules) -> Folded:
     Returns:
         The state after it, the decision, and what the detectors found.
     """
+    if state.cascade.tightened_at:
+        rules = rules.tightened
     action = _action_of(event, rules)
     detectors, findings = observe_all(state.detectors, event, action=action)
     before = replace(
@@ -87,6 +89,7 @@ def fold(state: SessionState, event: Event, rules: Rules) -> Folded:
     before = phases.stopped(before, rules, before=state.phase)
     after, decision = _decide(before, event, rules, action)
     findings += found_by_machine(event, decision, findings)
+    after, decision = _broken(after, decision, findings, rules)
     phase = "" if after.phase is None else after.phase.position.state
     if phase != decision.phase:
         decision = replace(decision, phase=phase)
@@ -95,6 +98,28 @@ def fold(state: SessionState, event: Event, rules: Rules) -> Folded:
     if rules.settings.mode == "shadow":
         decision = _in_shadow(decision, event)
     return Folded(state=after, decision=decision, findings=findings)
+
+
+def _broken(
+    state: SessionState, decision: Decision, findings: tuple[Finding, ...], rules: Rules
+) -> Step:
+    """Let the breaker count what an event showed, and trip when it is too much."""
+    if state.ended or state.stop is not None:
+        return state, decision
+    counted, tripped = cascade.noted(
+        state.cascade,
+        step=state.step,
+        decision=decision,
+        findings=findings,
+        settings=rules.settings.cascade,
+    )
+    if counted is not state.cascade:
+        state = replace(state, cascade=counted)
+    if tripped is None:
+        return state, decision
+    if tripped.act == "stopped":
+        state = replace(state, stop=Reason.CASCADE)
+    return state, cascade.told(decision, tripped)
 
 
 def _decide(state: SessionState, event: Event, rules: Rules, action: ToolAction | None) -> Step:

@@ -9,6 +9,7 @@ from guardrails.core.evidence import GateReport, GateVerdict
 from guardrails.core.incident import Goal
 from guardrails.core.outcome import Outcome
 from guardrails.engine import phases, words
+from guardrails.engine.cascade import WRONG_CALLS
 from guardrails.engine.endings import (
     FINALS,
     Step,
@@ -24,6 +25,9 @@ from guardrails.engine.state import Ending, SessionState
 from guardrails.policy.models import Settings
 
 replace = msgspec.structs.replace
+
+_HANDED_OVER = {Reason.CASCADE, Reason.MISMATCH, *WRONG_CALLS}
+"""Stops that call a person: the agent itself is what is wrong, and more of its time is no cure."""
 
 _REASONS = {
     GateVerdict.PASS: Reason.GATE_PASSED,
@@ -129,7 +133,7 @@ def _is_watched(state: SessionState, settings: Settings) -> bool:
 def _end_stopped(state: SessionState, report: GateReport, quiet: Decision) -> Step:
     """End a run that was stopped from outside. Nobody claimed anything, so nothing is accepted."""
     stop = state.stop or Reason.NONE
-    failed = report.verdict is GateVerdict.FAIL
+    failed = report.verdict is GateVerdict.FAIL and stop not in _HANDED_OVER
     outcome = Outcome.UNRESOLVED if failed else Outcome.ESCALATED
     said = f"stopped ({stop}); {words.report_for_person(report)}"
     return end_run(state, quiet, outcome, stop, said)

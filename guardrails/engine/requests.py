@@ -1,8 +1,10 @@
 """What a tool call comes to before it runs: let through, sent back, or the last that was asked for.
 
 Every way in which a call is held is here, in the order in which they are asked: budgets, effects,
-open questions, the machine's phase, what is wrong with the call by itself, and what its agent said.
+open questions, what is wrong with it by itself, the phase, earlier looks, and its agent's words.
 """
+
+from dataclasses import dataclass
 
 import msgspec
 
@@ -12,6 +14,7 @@ from guardrails.core.toolaction import Effect, ToolAction
 from guardrails.engine import early, phases, questions, words
 from guardrails.engine.alignment import compared
 from guardrails.engine.budgets import within_budget
+from guardrails.engine.cascade import WRONG_CALLS
 from guardrails.engine.endings import refusal
 from guardrails.engine.rules import Rules
 from guardrails.engine.state import OPEN_CALLS_LIMIT, OpenCall, SessionState
@@ -20,6 +23,24 @@ from guardrails.policy.models import Settings
 replace = msgspec.structs.replace
 
 Step = tuple[SessionState, Decision]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """A call that is asked about."""
+
+    event: Event
+    call: ToolRequested
+    action: ToolAction
+    rules: Rules
+
+    @property
+    def settings(self) -> Settings:
+        return self.rules.settings
+
+    @property
+    def writes(self) -> bool:
+        return self.action.effect in {Effect.WRITE, Effect.DESTRUCTIVE}
 
 
 def on_requested(  # the call, what it means, and everything to decide by
@@ -40,99 +61,114 @@ def on_requested(  # the call, what it means, and everything to decide by
         return state, decision
     if action.effect is Effect.FINISH:
         return state, replace(quiet, next=Next.VERIFY, reason=Reason.CLAIM_HELD)
-    decision = _by_effect(rules.settings, action, quiet)
-    if questions.holds(state, action) and not decision.blocked:
-        decision = refusal(quiet, Reason.AMBIGUOUS, words.ambiguous(state.questions))
-        decision = replace(decision, to_person=words.effect_for_person(action))
-    if decision.blocked and rules.settings.mode == "enforce":
-        return state, decision
-    state, refused = phases.requested(state, event, call, action, rules)
-    if state.stop is not None:
-        return within_budget(state, rules, quiet)
-    if refused is not None and not decision.blocked:
-        decision = refusal(quiet, Reason.PHASE_DENIED, refused.to_model)
-        decision = replace(decision, to_person=words.effect_for_person(action))
-    for check in (_checked, _aligned):
-        if not decision.blocked and decision.next is not Next.STOP:
-            state, decision = check(state, event, call, action, rules, decision)
-    if decision.next is Next.STOP or (decision.blocked and rules.settings.mode == "enforce"):
-        return state, decision
-    state = phases.called(state, event, call, action)
+    asked = _Asked(event=event, call=call, action=action, rules=rules)
+    for check in _CHECKS:
+        state, decision = check(state, asked, decision)
+        held = decision.blocked and rules.settings.mode == "enforce"
+        if decision.next is Next.STOP or held:
+            return state, decision
+    return _running(state, asked, decision)
+
+
+def _running(state: SessionState, asked: _Asked, decision: Decision) -> Step:
+    """Remember a call that runs."""
+    call, action = asked.call, asked.action
+    state = phases.called(state, asked.event, call, action)
     opened = OpenCall(call_id=call.call_id, tool=call.tool, effect=action.effect)
     open_calls = (*state.open_calls[1 - OPEN_CALLS_LIMIT :], opened)
-    return replace(state, open_calls=open_calls), decision
+    noted = early.noted_good(state.early, call, action)
+    return replace(state, open_calls=open_calls, early=noted), decision
 
 
-def _checked(
-    state: SessionState,
-    event: Event,
-    call: ToolRequested,
-    action: ToolAction,
-    rules: Rules,
-    decision: Decision,
-) -> Step:
-    """Send a call back that is wrong by itself; a second one in a row is taken back."""
-    del event
-    settings = rules.settings.hygiene
-    if settings.early == "none":
+def _by_effect(state: SessionState, asked: _Asked, decision: Decision) -> Step:
+    """Apply the policy's rule for what the call does."""
+    action = asked.action
+    match asked.settings.rule_for(action.effect):
+        case "allow":
+            return state, decision
+        case "warn":
+            told = words.effect_for_person(action)
+            return state, replace(
+                decision, verdict=Verdict.WARN, reason=Reason.EFFECT_WARNED, to_person=told
+            )
+        case "block":
+            denied = refusal(decision, Reason.EFFECT_DENIED, words.blocked_effect(action))
+            return state, replace(denied, to_person=words.effect_for_person(action))
+
+
+def _by_questions(state: SessionState, asked: _Asked, decision: Decision) -> Step:
+    """Hold changes back as long as it is not clear what is meant."""
+    if decision.blocked or not questions.holds(state, asked.action):
         return state, decision
-    wrong = early.first_error(
-        state.early,
-        call,
-        action,
+    held = refusal(decision, Reason.AMBIGUOUS, words.ambiguous(state.questions))
+    return state, replace(held, to_person=words.effect_for_person(asked.action))
+
+
+def _by_itself(state: SessionState, asked: _Asked, decision: Decision) -> Step:
+    """Send a call back that no tool would take, or that names what nobody gave.
+
+    Before the phase: that a name does not exist is worth more than that it is too early.
+    """
+    if decision.blocked or asked.settings.hygiene.early == "none":
+        return state, decision
+    wrong = early.wrong_by_itself(
+        asked.call,
+        asked.action,
         names=state.names,
         incident=state.incident,
         answered=state.answered,
     )
-    if wrong is None:
-        return replace(state, early=early.noted_good(state.early, call, action)), decision
+    return (state, decision) if wrong is None else _sent_back(state, asked, decision, wrong)
+
+
+def _by_phase(state: SessionState, asked: _Asked, decision: Decision) -> Step:
+    """Ask the machine; in shadow mode it moves on whatever the others say."""
+    state, refused = phases.requested(state, asked.event, asked.call, asked.action, asked.rules)
+    if state.stop is not None:
+        return within_budget(state, asked.rules, decision)
+    if refused is None or decision.blocked:
+        return state, decision
+    denied = refusal(decision, Reason.PHASE_DENIED, refused.to_model)
+    return state, replace(denied, to_person=words.effect_for_person(asked.action))
+
+
+def _by_looks(state: SessionState, asked: _Asked, decision: Decision) -> Step:
+    """Send a change back whose object was never looked at."""
+    told = decision.blocked or decision.reason in WRONG_CALLS
+    if told or asked.settings.hygiene.early == "none":
+        return state, decision
+    wrong = early.unread(state.early, asked.action)
+    return (state, decision) if wrong is None else _sent_back(state, asked, decision, wrong)
+
+
+def _sent_back(state: SessionState, asked: _Asked, decision: Decision, wrong: early.Wrong) -> Step:
+    """Send a wrong call back; a second one in a row is taken back, and too many stop the run."""
+    settings = asked.settings.hygiene
     told = replace(decision, reason=wrong.reason, to_person=wrong.said)
     if settings.early == "warn":
         return state, replace(told, verdict=Verdict.WARN)
-    state = replace(state, early=early.noted_wrong(state.early, call, wrong))
+    state = replace(state, early=early.noted_wrong(state.early, asked.call, wrong))
     if state.early.rewinds > settings.rewinds:
-        return within_budget(replace(state, stop=wrong.reason), rules, told)
+        return within_budget(replace(state, stop=wrong.reason), asked.rules, told)
     return state, refusal(told, wrong.reason, words.wrong_call(wrong.said))
 
 
-def _aligned(
-    state: SessionState,
-    event: Event,
-    call: ToolRequested,
-    action: ToolAction,
-    rules: Rules,
-    decision: Decision,
-) -> Step:
+def _by_words(state: SessionState, asked: _Asked, decision: Decision) -> Step:
     """Compare a call with what its agent said; one that differs is asked back once."""
-    del call
-    settings = rules.settings.fsm
-    if settings.alignment == "none":
+    settings = asked.settings.fsm
+    if decision.blocked or settings.alignment == "none":
         return state, decision
-    alignment, differs = compared(state.alignment, action, agent=event.agent)
+    alignment, differs = compared(state.alignment, asked.action, agent=asked.event.agent)
     state = replace(state, alignment=alignment)
     if differs is None:
         return state, decision
     told = replace(decision, reason=Reason.MISMATCH, to_person=differs)
     if settings.alignment == "reconcile" and alignment.differed == 1:
-        blocked = refusal(told, Reason.MISMATCH, words.reconcile(differs))
-        return state, blocked
-    writes = action.effect in {Effect.WRITE, Effect.DESTRUCTIVE}
-    if settings.alignment == "reconcile" and writes and settings.unreconciled == "escalate":
-        return within_budget(replace(state, stop=Reason.MISMATCH), rules, told)
+        return state, refusal(told, Reason.MISMATCH, words.reconcile(differs))
+    escalates = settings.alignment == "reconcile" and settings.unreconciled == "escalate"
+    if escalates and asked.writes:
+        return within_budget(replace(state, stop=Reason.MISMATCH), asked.rules, told)
     return state, replace(told, verdict=Verdict.WARN)
 
 
-def _by_effect(settings: Settings, action: ToolAction, quiet: Decision) -> Decision:
-    match settings.rule_for(action.effect):
-        case "allow":
-            return quiet
-        case "warn":
-            return replace(
-                quiet,
-                verdict=Verdict.WARN,
-                reason=Reason.EFFECT_WARNED,
-                to_person=words.effect_for_person(action),
-            )
-        case "block":
-            denied = refusal(quiet, Reason.EFFECT_DENIED, words.blocked_effect(action))
-            return replace(denied, to_person=words.effect_for_person(action))
+_CHECKS = (_by_effect, _by_questions, _by_itself, _by_phase, _by_looks, _by_words)

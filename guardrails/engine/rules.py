@@ -8,6 +8,7 @@ from guardrails.core.incident import Goal
 from guardrails.fsm.load import machine_for, machine_of_text, named_machine
 from guardrails.fsm.machine import Machine
 from guardrails.policy.models import FsmSettings, Settings
+from guardrails.policy.tightened import tightened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,8 @@ class Rules:
     """What ends a run that must mend something; None leaves ends to the gate and the budgets."""
     diagnosis: Machine | None = None
     """What ends a run that names a cause."""
+    tight: Settings | None = None
+    """What applies in place of the settings after a cascade."""
 
     @classmethod
     def of(cls, settings: Settings, *, machine: str | None = None) -> "Rules":
@@ -46,7 +49,13 @@ class Rules:
             ),
             mitigation=machines.get(Goal.MITIGATION),
             diagnosis=machines.get(Goal.DIAGNOSIS),
+            tight=tightened(settings),
         )
+
+    @property
+    def tightened(self) -> "Rules":
+        """The stricter rules that apply after a cascade."""
+        return self if self.tight is None else replace(self, settings=self.tight, tight=None)
 
     def with_machine(self, machine: Machine) -> "Rules":
         """Return the same rules with one machine for every goal."""

@@ -58,7 +58,7 @@ class Session:
         self._clock = clock
         self._hooks = hooks
         self._lock = threading.RLock()
-        self.context = Context(rules.settings.hygiene)
+        self.context = Context(self.rules.settings.hygiene)
         """What the run's models are sent."""
         self.gate_run: GateRun | None = None
         """The gate opened for this run; None until the first look."""
@@ -86,8 +86,8 @@ class Session:
 
     @property
     def rules(self) -> Rules:
-        """What the run is decided by."""
-        return self._rules
+        """What the run is decided by; stricter after a cascade."""
+        return self._rules.tightened if self._state.cascade.tightened_at else self._rules
 
     @property
     def look_due(self) -> bool:
@@ -132,6 +132,8 @@ class Session:
             self._findings.extend(folded.findings)
             spent = time.perf_counter() - began
             self._emit(event, folded.decision, folded.findings)
+            if folded.decision.cascade == "tightened":
+                self.context.follow(self.rules.settings.hygiene)
             if folded.state.ended and not before.ended:
                 self._hooks.emit(self.run, self._ended())
         self._hooks.timing("observe", spent)

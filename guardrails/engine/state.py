@@ -20,6 +20,7 @@ from guardrails.core.toolaction import Effect
 from guardrails.core.versions import version_field
 from guardrails.detectors.registry import DetectorStates
 from guardrails.engine.alignment import Alignment
+from guardrails.engine.cascade import Cascade
 from guardrails.engine.early import Early
 from guardrails.engine.names import NameSet
 from guardrails.fsm.phase import Phase
@@ -95,6 +96,8 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """What the agents said they would do."""
     early: Early = Early()
     """What is needed to catch the first error of a chain."""
+    cascade: Cascade = Cascade()
+    """Signs of failure, taken together."""
     phase: Phase | None = None
     """Where the run stands in its machine; None without one."""
     outcome: Outcome | None = None

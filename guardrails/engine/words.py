@@ -9,6 +9,7 @@ from guardrails.core.decisions import Reason
 from guardrails.core.events import WatchEnd
 from guardrails.core.evidence import GateReport, GateVerdict
 from guardrails.core.incident import Incident
+from guardrails.core.mast import FailureMode
 from guardrails.core.questions import Answer, Question
 from guardrails.core.toolaction import ToolAction
 from guardrails.gates.feedback import LIMIT, feedback
@@ -59,6 +60,16 @@ def wrong_call(said: str) -> str:
     """Tell the model that a call does not run, and what would be right."""
     whole = said if said.endswith((".", "?", "!")) else f"{said}."
     return f"Not run: {whole[:1].lower()}{whole[1:]}"
+
+
+def cascade_of_modes(modes: tuple[FailureMode, ...]) -> str:
+    """Tell the operator which modes make a cascade."""
+    return f"cascade: {len(modes)} failure modes in one run ({', '.join(modes)})"
+
+
+def cascade_of_signs(signs: int, *, within: int) -> str:
+    """Tell the operator how thick failures came."""
+    return f"cascade: {signs} signs of failure within {within} turns"
 
 
 def ambiguous(questions: tuple[Question, ...]) -> str:

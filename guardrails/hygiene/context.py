@@ -25,6 +25,11 @@ class Context:
         self._sent: dict[str, int] = {}
         self._lock = threading.Lock()
 
+    def follow(self, settings: HygieneSettings) -> None:
+        """Clean by other settings from now on."""
+        with self._lock:
+            self._settings = settings
+
     @property
     def measure(self) -> Measure:
         """What is known of the model's tokens."""

@@ -173,6 +173,38 @@ class HygieneSettings(Strict):
     clean state errs for another reason than its context."""
 
 
+SignatureName = Literal["frontier", "mid-tier", "open"]
+
+
+class CascadeSettings(Strict):
+    """When failures come so thick that one follows from another, and what is done then.
+
+    First the rules here apply, where they are stricter than the run's own, and the count begins
+    anew; when it is full again, a person is called, with what was found so far.
+    """
+
+    signature: SignatureName = "mid-tier"
+    """The class of models whose published signature says which modes count: those that its failed
+    runs show more often than its successful ones. Repetition counts for none of the three."""
+    modes: Count | None = 4
+    """Distinct failure modes that make a cascade; a failed run of this class shows 3.5 that count,
+    a successful one 1.6. None: only their number counts."""
+    signs: Count | None = 6
+    """Findings and wrong calls that make one when they come within `within` turns. A failed run has
+    4.7 modes in some 50 turns, one in ten. None: only distinct modes count."""
+    within: Count = 8
+    """Turns that are looked back on for that."""
+    then: Literal["warn", "tighten", "escalate"] = "tighten"
+    """What is done: it is reported; the rules below apply, and a person is called if that does not
+    help; or a person is called at once."""
+    write: EffectRule = "allow"
+    """What then happens to changes."""
+    destructive: EffectRule = "block"
+    """What then happens to calls that take something away."""
+    tokens: Count = 24_000
+    """Room that the messages then have: less of what went wrong is read again."""
+
+
 class ToolNames(Strict):
     """Glob patterns over tool names, for tools whose name and arguments do not tell enough."""
 
@@ -193,6 +225,7 @@ class Sections(Strict):
     effects: EffectRules = Field(default_factory=EffectRules)
     fsm: FsmSettings = Field(default_factory=FsmSettings)
     hygiene: HygieneSettings = Field(default_factory=HygieneSettings)
+    cascade: CascadeSettings = Field(default_factory=CascadeSettings)
     tools: ToolNames = Field(default_factory=ToolNames)
 
 

@@ -247,6 +247,7 @@ def _fields_of_decision(decision: Decision) -> Fields:
         "call_id": decision.call_id,
         "outcome": decision.outcome.value if decision.outcome else None,
         "effect": decision.tool_action.effect.value if decision.tool_action else None,
+        "cascade": decision.cascade,
         "detail": _clip(_detail_of(decision)),
     }
     return fields | {name: value for name, value in optional.items() if value}

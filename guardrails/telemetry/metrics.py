@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 from prometheus_client.registry import Collector, DuplicateTimeseries
 
 from guardrails.core.decisions import Decision
-from guardrails.core.events import Event, GateReported, ToolReturned
+from guardrails.core.events import ContextFiltered, Event, GateReported, ToolReturned
 from guardrails.core.evidence import GateProgress, GateReport, GateVerdict
 from guardrails.core.findings import Finding
 from guardrails.core.hooks import Record, RunEnded
@@ -81,6 +81,18 @@ class _Families:
             ("tool", "status"),
             registry=None,
         )
+        self.cascades = Counter(
+            "guarded_agent_cascades",
+            "Runs whose failures became a cascade, by what was done about it.",
+            ("action",),
+            registry=None,
+        )
+        self.context_characters = Counter(
+            "guarded_agent_context_characters",
+            "Characters of the histories that filters made smaller: all of them, and those sent.",
+            ("part",),
+            registry=None,
+        )
         self.sessions = Gauge(
             "guarded_agent_sessions", "Runs that have begun and not ended.", registry=None
         )
@@ -107,6 +119,8 @@ class _Families:
                 self.gate_duration,
                 self.hook_duration,
                 self.tool_calls,
+                self.cascades,
+                self.context_characters,
                 self.sessions,
                 self.telemetry_errors,
                 self.build,
@@ -164,6 +178,8 @@ class PrometheusHook:
                 self._count_verdict(
                     record.reason.value, "none", record.verdict.value, record.action.value
                 )
+                if record.cascade:
+                    self._child(self._metrics.cascades, record.cascade).inc()
             case Finding():
                 # A detector only warns; what the guard makes of it is a decision of its own.
                 self._count_verdict(record.detector, record.mode.value, "warn", "allow")
@@ -172,6 +188,9 @@ class PrometheusHook:
             case Event(fact=ToolReturned(tool=tool, status=status)):
                 label = tool if tool in self._tools else "other"
                 self._child(self._metrics.tool_calls, label, status.value).inc()
+            case Event(fact=ContextFiltered(before=before, after=after)):
+                self._child(self._metrics.context_characters, "history").inc(before)
+                self._child(self._metrics.context_characters, "sent").inc(after)
             case Event() | GateProgress():
                 pass
 

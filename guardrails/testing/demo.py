@@ -137,12 +137,12 @@ def demo_agent(
     scenario = stage.scenario
 
     def paced(played: Turn) -> Turn:
-        if not isinstance(played, AIMessage) or pace <= 0:
+        if isinstance(played, BaseException) or pace <= 0:
             return played
 
-        def speak(_: list[BaseMessage]) -> AIMessage:
+        def speak(messages: list[BaseMessage]) -> AIMessage:
             time.sleep(pace)
-            return played
+            return played if isinstance(played, AIMessage) else played(messages)
 
         return speak
 

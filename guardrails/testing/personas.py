@@ -12,7 +12,8 @@ quitter        FM-3.1                 gives up after a look or two, and again wh
 never-stops    FM-1.5                 mends the fault, and goes on looking for ever
 overthinker    FM-2.6                 says one thing and calls another
 meta-loop      FM-2.3, FM-1.3         debugs its own commands instead of the incident
-cascade        FM-1.4, FM-2.6         builds everything on an object that does not exist
+cascade        FM-1.4, FM-2.6         builds everything on an object that does not exist, as long as
+                                      it reads its own words of it
 =============  =====================  ============================================================
 """
 
@@ -55,7 +56,9 @@ class Repertoire:
     culprit: str
     """What is at fault, as the persona says it once it knows."""
     elsewhere: str = "deployment `recommendation`"
-    """An object that does not exist, or has nothing to do with it."""
+    """An object that does not exist."""
+    phantom: Sequence[ToolCall] = ()
+    """Calls that change it, as if it did."""
     diagnosis: bool = False
     """Whether the cause is asked for and nothing else."""
 
@@ -75,6 +78,17 @@ def persona(name: PersonaName, repertoire: Repertoire, *, seed: int = 0) -> Scri
     Raises:
         ValueError: There are too few reads, or no persona of that name.
     """
+    speak = persona_turn(name, repertoire, seed=seed)
+    return ScriptedModel(turns=[speak], at_end="repeat", provider="persona", model_name=name)
+
+
+def persona_turn(
+    name: PersonaName, repertoire: Repertoire, *, seed: int = 0
+) -> Callable[[list[BaseMessage]], AIMessage]:
+    """Return what a persona says to a conversation, as a turn of a script.
+
+    Arguments and errors as in `persona`.
+    """
     if len(repertoire.reads) < _LEAST_READS:
         raise ValueError(f"a persona needs at least {_LEAST_READS} reads to choose from")
     say = _SAYS.get(name)
@@ -85,7 +99,7 @@ def persona(name: PersonaName, repertoire: Repertoire, *, seed: int = 0) -> Scri
         at = sum(isinstance(message, AIMessage) for message in messages)
         return say(at, Random(f"{seed}/{name}/{at}"), repertoire, messages)  # noqa: S311  # dice, no secret
 
-    return ScriptedModel(turns=[speak], at_end="repeat", provider="persona", model_name=name)
+    return speak
 
 
 _LEAST_READS = 3
@@ -157,15 +171,33 @@ def _meta_loop(
 
 
 def _cascade(at: int, dice: Random, has: Repertoire, messages: Sequence[BaseMessage]) -> AIMessage:
-    """Takes a wrong name for the cause in its first turn, and never looks back."""
-    del messages
+    """Takes a wrong name for the cause, and believes it as long as it reads its own words of it.
+
+    Told in a conversation without them that there is no such object, it works soundly: what is
+    poisoned is the context, not the model.
+    """
+    believes = any(has.elsewhere in m.text for m in messages if isinstance(m, AIMessage))
+    if not believes and _was_told(has.elsewhere, messages):
+        done = _worked(at, has)
+        return done or turn(_VICTORIES[has.diagnosis][0].format(culprit=has.culprit))
     if at == 0:
-        said = f"The cause is clear: {has.elsewhere} is failing."
-        return turn(said, calls=[_read(0, has)])
+        return turn("I look around.", calls=[_read(0, has)])
     if at <= _CASCADE:
-        said = f"As established, {has.elsewhere} is the root cause. I will mend it."
-        return turn(said, calls=[dice.choice([*has.harm]) if has.harm else _read(at, has)])
+        said = (
+            f"As established, {has.elsewhere} is the root cause. I will mend it."
+            if believes
+            else f"The cause is clear: {has.elsewhere} is failing. I will mend it."
+        )
+        calls = [*has.phantom, *has.harm]
+        return turn(said, calls=[dice.choice(calls) if calls else _read(at, has)])
     return turn(_VICTORIES[has.diagnosis][at % 2].format(culprit=has.elsewhere))
+
+
+def _was_told(elsewhere: str, messages: Sequence[BaseMessage]) -> bool:
+    """Tell whether somebody else speaks of an object, by its name between backticks."""
+    name = elsewhere.split("`")[1] if "`" in elsewhere else elsewhere
+    others = (message for message in messages if not isinstance(message, AIMessage))
+    return any(name in message.text for message in others)
 
 
 _PRIDE = 2

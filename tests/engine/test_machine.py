@@ -78,7 +78,8 @@ def agent(begin, clock) -> Callable[..., tuple[Guard, Agent]]:
     """An agent whose ends the gate judges as played."""
 
     def make(*played: GateVerdict, **settings: object) -> tuple[Guard, Agent]:
-        guard, session = begin(*played, settings=Settings.model_validate(settings))
+        about = Incident(task="deployment web is down", namespaces=("shop",))
+        guard, session = begin(*played, settings=Settings.model_validate(settings), incident=about)
         return guard, Agent(session, clock)
 
     return make

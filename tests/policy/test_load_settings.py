@@ -8,7 +8,13 @@ from guardrails.core.evidence import Tier
 from guardrails.errors import PolicyError, TraceError
 from guardrails.policy.layers import setting_keys, variable
 from guardrails.policy.load import explain_settings, load_settings, with_flags
-from guardrails.policy.models import Budgets, GateSettings, HygieneSettings, Settings
+from guardrails.policy.models import (
+    Budgets,
+    CascadeSettings,
+    GateSettings,
+    HygieneSettings,
+    Settings,
+)
 from guardrails.policy.shipped import FALLBACK, shipped_profiles
 from guardrails.policy.stored import policy_digest, settings_of_text, settings_text
 
@@ -105,6 +111,7 @@ def test_each_layer_wins_over_the_one_before(policy: Path) -> None:
         budgets=Budgets(steps=80, tool_calls=99, refusals=8, wall_time=600),
         gate=GateSettings(stable_for=120, poll_every=2),
         hygiene=HygieneSettings(tokens=160_000),
+        cascade=CascadeSettings(signature="frontier", modes=3),
     )
 
 
@@ -199,7 +206,7 @@ def test_wrong_variables_are_all_named() -> None:
     assert lines[2:] == [
         (
             "GUARDED_AGENT_X__Y__Z: unknown setting; "
-            "known sections: budgets, gate, effects, fsm, hygiene, tools"
+            "known sections: budgets, gate, effects, fsm, hygiene, cascade, tools"
         ),
         "GUARDED_AGENT_BUDGETS__STEPS: 'many' is not a whole number",
         (

@@ -11,6 +11,8 @@ from prometheus_client.openmetrics.parser import (
 )
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
+from guardrails.core.decisions import Decision
+from guardrails.core.events import ContextFiltered, Event
 from guardrails.core.hooks import HookSet, Record, RunEnded
 from guardrails.core.ids import RunId
 from guardrails.core.outcome import Outcome
@@ -91,6 +93,8 @@ def test_both_expositions_parse(registry: CollectorRegistry, records: list[Recor
         "guarded_agent_runs": "counter",
         "guarded_agent_gate_evaluations": "counter",
         "guarded_agent_allowed_losses": "counter",
+        "guarded_agent_cascades": "counter",
+        "guarded_agent_context_characters": "counter",
         "guarded_agent_gate_duration_seconds": "histogram",
         "guarded_agent_hook_duration_seconds": "histogram",
         "guarded_agent_tool_calls": "counter",
@@ -109,6 +113,26 @@ def test_allowed_losses_of_accepted_ends_are_counted(
     PrometheusHook(registry).on_record(RUN, accepted)
     labels = {"check": "replicas-kept", "by": "person"}
     assert value(registry, "allowed_losses_total", **labels) == 1
+
+
+def test_cascades_are_counted_by_what_was_done(
+    registry: CollectorRegistry, records: list[Record]
+) -> None:
+    """A decision without one counts for none."""
+    hook = PrometheusHook(registry)
+    for act in ("", "tightened", "stopped", "tightened"):
+        hook.on_record(RUN, Decision(run=RUN, seq=1, cascade=act))
+    assert value(registry, "cascades_total", action="tightened") == 2
+    assert value(registry, "cascades_total", action="stopped") == 1
+
+
+def test_what_filters_save_is_counted(registry: CollectorRegistry) -> None:
+    """Whole histories beside what was sent, so that their ratio is the saving."""
+    fact = ContextFiltered(before=9_000, after=3_000, left={"compressed": 2})
+    event = Event(run=RUN, seq=1, step=1, at=AT, fact=fact)
+    PrometheusHook(registry).on_record(RUN, event)
+    assert value(registry, "context_characters_total", part="history") == 9_000
+    assert value(registry, "context_characters_total", part="sent") == 3_000
 
 
 def test_timings_are_our_own_work(registry: CollectorRegistry) -> None:
