@@ -57,11 +57,10 @@ _BY_OPERATION = {
 }
 _SAME = frozenset(
     {
-        # A change of replicas is a patch, a restart deletes pods, a rollback applies a revision.
+        # A change of replicas is a patch, and a rollback applies a revision.
         *((Deed.CHANGE, deed) for deed in (Deed.SCALE, Deed.ROLL_BACK)),
         (Deed.SCALE, Deed.CHANGE),
         (Deed.ROLL_BACK, Deed.CHANGE),
-        (Deed.RESTART, Deed.DELETE),
         (Deed.DELETE, Deed.CHANGE),
     }
 )
@@ -147,19 +146,23 @@ def _statements(text: str) -> Iterator[re.Match[str]]:
             yield from _SAID.finditer(clause)
 
 
-def mismatch(intents: tuple[Intent, ...], action: ToolAction) -> str | None:
+def mismatch(
+    intents: tuple[Intent, ...], action: ToolAction, *, known: Container[str] = ()
+) -> str | None:
     """Tell how a call differs from everything that was said; None when it fits, or may.
 
     Args:
         intents: What the turn said. Of none, everything fits.
         action: What the call means. One that was not understood fits.
+        known: Names of objects that occurred in the run. Of two of them, neither stands for the
+            other: `geo` is not `mongodb-geo` once both were looked at.
 
     Returns:
         What was said and what the call does, in a sentence.
     """
     if not intents or not action.understood or action.effect is Effect.FINISH:
         return None
-    differences = [_difference(intent, action) for intent in intents]
+    differences = [_difference(intent, action, known) for intent in intents]
     if any(one is None for one in differences):
         return None
     return differences[-1]
@@ -199,23 +202,29 @@ def _names(words: str, known: Container[str]) -> Iterator[str]:
     yield from (word for word in _WORD.findall(words.lower()) if word in known)
 
 
-def _difference(intent: Intent, action: ToolAction) -> str | None:
+def _difference(intent: Intent, action: ToolAction, known: Container[str]) -> str | None:
     done = [op for op in action.operations if op.effect is action.effect] or [*action.operations]
     for operation in done:
-        if _fits(intent, operation, action.effect):
+        if _fits(intent, operation, action.effect, known):
             return None
     shown = _written(done[-1]) if done else action.effect.value
     return f"what was said is \u201c{intent.words}\u201d, and the call is `{shown}`"
 
 
-def _fits(intent: Intent, operation: Operation, effect: Effect) -> bool:
-    deed = _done(operation, effect)
+def _fits(intent: Intent, operation: Operation, effect: Effect, known: Container[str]) -> bool:
+    deed, targets = _done(operation, effect), operation.targets
     if deed is Deed.LOOK:
         # Looking before a change is prudent; looking elsewhere than said is not, if both are named.
-        return intent.deed is not Deed.LOOK or _meets(intent, operation.targets)
-    if intent.deed is not deed and (intent.deed, deed) not in _SAME:
-        return False
-    return _meets(intent, operation.targets)
+        return intent.deed is not Deed.LOOK or _meets(intent, targets, known)
+    if intent.deed is Deed.RESTART and deed is Deed.DELETE:
+        # A pod that is deleted comes back; what owns it does not.
+        same = all(target.kind in _COME_BACK for target in targets)
+    else:
+        same = intent.deed is deed or (intent.deed, deed) in _SAME
+    return same and _meets(intent, targets, known)
+
+
+_COME_BACK = frozenset({"pod", "job", ""})
 
 
 def _done(operation: Operation, effect: Effect) -> Deed:
@@ -227,24 +236,36 @@ def _done(operation: Operation, effect: Effect) -> Deed:
     return Deed.DELETE if effect is Effect.DESTRUCTIVE else Deed.CHANGE
 
 
-def _meets(intent: Intent, targets: tuple[Target, ...]) -> bool:
+def _meets(intent: Intent, targets: tuple[Target, ...], known: Container[str]) -> bool:
     """Tell whether the objects and the namespace agree, as far as both sides name them."""
     spaces = {target.namespace for target in targets if target.namespace}
     if intent.namespace and spaces and intent.namespace not in spaces:
         return False
-    named = {target.name for target in targets if target.name and target.kind not in NO_OBJECTS}
+    named = {
+        target.name
+        for target in targets
+        if target.kind not in NO_OBJECTS and _NAME.fullmatch(target.name)
+    }
     if not intent.names or not named:
         return True
-    return any(_alike(said, name) for said in intent.names for name in named)
+    return any(_alike(said, name, known) for said in intent.names for name in named)
 
 
 NO_OBJECTS = frozenset({"query", "url", "file"})
 """Kinds of targets whose name is a text and not that of an object."""
 
 
-def _alike(said: str, name: str) -> bool:
+_NAME = re.compile(r"[a-z0-9][a-z0-9.:-]*", re.IGNORECASE)
+"""Not `-l app=web`, which some agents give as a name."""
+
+
+def _alike(said: str, name: str, known: Container[str]) -> bool:
     """Tell whether two names may mean one thing: a pod or a Service of the workload, say."""
-    return said in name or name in said
+    if said not in name and name not in said:
+        return False
+    longer, shorter = (said, name) if len(said) > len(name) else (name, said)
+    apart = said != name and said in known and name in known
+    return not apart or longer.startswith(f"{shorter}-")
 
 
 def _written(operation: Operation) -> str:

@@ -1,7 +1,7 @@
 """Arguments of a tool call that are no JSON object, read where there is only one way to read them.
 
-A call that was cut in the middle of a value is never mended: half a command, or half a list of
-objects, would run. The model writes it again, which costs one turn.
+A call that was cut off is never mended, not even between two arguments: half a command would run,
+or a deletion without the name that it was to be of. The model writes it again, which costs a turn.
 """
 
 import re
@@ -36,9 +36,9 @@ def repaired_arguments(text: str) -> Repaired | None:
     Returns:
         The object, or None where the text has no single reading; `unreadable_because` says why.
 
-    >>> repaired_arguments('{"pod": "web-1"')
-    Repaired(text='{"pod": "web-1"}', wrong='a closing brace was missing')
-    >>> repaired_arguments('{"command": "kubectl delete pod web') is None
+    >>> repaired_arguments('{"pod": "web-1",}')
+    Repaired(text='{"pod": "web-1"}', wrong='a comma was left over')
+    >>> repaired_arguments('{"kind": "pod"') is None
     True
     """
     try:

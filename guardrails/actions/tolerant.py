@@ -214,9 +214,9 @@ def _closed(reading: _Reading, closing: str, *, after_comma: bool) -> bool:
 def _goes_on(reading: _Reading, closing: str) -> bool:
     """Read what follows a member: a comma, or an end.
 
-    At the end of the text only the outermost brace may be missing: whatever else is open is an
-    argument of which the rest may be missing too. A mark that closes something further out shows
-    that the text goes to its end, and that the inner one was forgotten.
+    Where the text ends with something open, more may have followed: a name that would have told
+    one object from all. A mark that closes something further out shows that the text goes to its
+    end, and that the inner one was forgotten.
     """
     _skip(reading)
     if reading.next == ",":
@@ -226,7 +226,7 @@ def _goes_on(reading: _Reading, closing: str) -> bool:
         reading.at += 1
         return False
     forgotten = reading.next in {"}", "]"} and reading.depth > 1
-    if not forgotten and (reading.next or reading.depth > 1):
+    if not forgotten:
         raise reading.refuse()
     reading.note("a closing brace was missing" if closing == "}" else "a bracket was missing")
     return False

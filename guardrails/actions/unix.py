@@ -237,7 +237,16 @@ UNIX_PROGRAMS: dict[str, Program] = {
             ),
             "mv cp mkdir touch chmod chown chgrp ln install patch split csplit mktemp mkfifo rsync"
             " scp sftp setfacl chattr": _Changes(),
-            "pkill killall renice apt apt-get yum dnf apk pip pip3 npm snap vi vim nano emacs"
+            "npm": _only_if(
+                r"(?:view|info|show|v|ls|list|ll|outdated|explain|why|root|prefix|ping|search)$",
+                never=r"(?:i|install|ci|add|update|up|upgrade|uninstall|un|rm|remove|run|exec|x|start"
+                r"|test|publish|link|set|config|cache|audit|dedupe|prune|rebuild|init|pack)$",
+            ),
+            "pip pip3": _only_if(
+                r"(?:list|show|freeze|check|inspect)$",
+                never=r"(?:install|uninstall|download|wheel|cache|config|lock)$|--log",
+            ),
+            "pkill killall renice apt apt-get yum dnf apk snap vi vim nano emacs"
             " ed make umount modprobe useradd usermod passwd swapoff swapon ifconfig route tc at"
             " batch ethtool hostnamectl timedatectl": _Changes(files=False),
             "rm rmdir unlink shred truncate dd mkfs wipefs userdel": _Changes(

@@ -38,4 +38,22 @@ def _shows(look: Target, changed: Target) -> bool:
         look = Target(
             kind=changed.kind, namespace=look.namespace, every_namespace=look.every_namespace
         )
-    return shows(look, changed)
+    return _related(look.kind, changed.kind) and shows(look, changed)
+
+
+def _related(seen: str, changed: str) -> bool:
+    """Tell whether a look at one kind shows another: the same name alone says nothing."""
+    if not seen or not changed or seen == changed or seen in _TEXTS:
+        return True
+    return any(seen in group and changed in group for group in _SHOWN_TOGETHER)
+
+
+_TEXTS = frozenset({"query", "url", "file"})
+"""Looks whose text may name anything."""
+_SHOWN_TOGETHER = (
+    _ALL - {"service", "horizontalpodautoscaler"} | {"event"},
+    tokens("service endpoints endpointslice"),
+    tokens("persistentvolumeclaim persistentvolume"),
+    tokens("node machine"),
+)
+"""Kinds of which one shows enough of the other to change it."""

@@ -62,7 +62,9 @@ def compared(
     """
     said = next((one for one in alignment.said if one.agent == agent), None)
     several = said is not None and said.calls > 1 and action.effect is Effect.READ
-    found = None if said is None or several else mismatch(said.intents, action)
+    found = (
+        None if said is None or several else mismatch(said.intents, action, known=alignment.known)
+    )
     fresh = dict.fromkeys(name for name in _names(action) if name not in alignment.known)
     known = (*alignment.known, *fresh)[-KNOWN:] if fresh else alignment.known
     differed = 0 if found is None else alignment.differed + 1

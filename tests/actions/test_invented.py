@@ -146,3 +146,21 @@ def test_changes_to_what_was_never_looked_at_are_told(
 ) -> None:
     """A list, a pod of it or the thing itself is a look; `get all` lists workloads and Services."""
     assert [target.name for target in never_read(line(command), seen=seen)] == names
+
+
+@pytest.mark.parametrize(
+    ("looked", "command", "shown"),
+    [
+        ("pod", "delete networkpolicy geo", False),
+        ("deployment", "delete hpa geo", False),
+        ("service", "patch endpoints geo -p '{}'", True),
+        ("deployment", "delete pod geo", True),
+        ("", "delete networkpolicy geo", True),
+    ],
+)
+def test_an_object_of_the_same_name_is_another_object(
+    looked: str, command: str, *, shown: bool
+) -> None:
+    """A look at one kind shows the kinds that belong to it; one of no known kind may show any."""
+    found = never_read(line(f"kubectl {command}"), seen=[Target(kind=looked, name="geo")])
+    assert (found == ()) is shown

@@ -64,6 +64,8 @@ def test_plans_are_found_and_nothing_else(text: str, deeds: list[Deed]) -> None:
         ("I'll restart deployment `checkout`.", "rollout restart deploy/payment -n shop", False),
         ("I'll restart the payment deployment.", "rollout restart deploy/web -n shop", False),
         ("I'll restart deployment `checkout`.", "scale deploy/checkout --replicas=0", False),
+        ("I'll restart deployment `checkout`.", "delete deploy checkout -n shop", False),
+        ("I'll check deployment `web`.", "describe pod -n shop -l app=web", True),
         ("I will scale web to three.", "patch deploy web -p '{}' -n shop", True),
         ("Let me check the logs.", "delete deployment web -n shop", False),
         ("Let me check the pods in namespace shop.", "get pods -n prod", False),
@@ -78,6 +80,22 @@ def test_a_call_fits_what_was_said_or_does_not(text: str, command: str, *, fits:
     """Where words leave room, they fit; looking before a change fits any plan."""
     action = classify("kubectl", json.dumps({"command": command}))
     assert (mismatch(intents_in(text, known=KNOWN), action) is None) is fits
+
+
+@pytest.mark.parametrize(
+    ("command", "fits"),
+    [
+        ("delete pod mongodb-geo-7d4b9c-x2x5q", True),
+        ("rollout restart deploy/mongodb-geo", True),
+        ("rollout restart deploy/geo", False),
+    ],
+)
+def test_a_name_in_another_is_another_name(command: str, *, fits: bool) -> None:
+    """Once both objects were seen; a pod still stands for its workload."""
+    action = classify("kubectl", json.dumps({"command": command}))
+    known = {"geo", "mongodb-geo"}
+    said = intents_in("I'll restart deployment `mongodb-geo`.", known=known)
+    assert (mismatch(said, action, known=known) is None) is fits
 
 
 def test_a_mismatch_quotes_both_sides() -> None:
