@@ -25,6 +25,7 @@ from e2e.scenarios.runs import (
 )
 from e2e.scenarios.scripts import SCENARIOS
 from guardrails.cli.exits import of_outcome
+from guardrails.core.decisions import Reason
 from guardrails.core.events import QuestionAsked, ToolReturned, ToolStatus
 from guardrails.core.evidence import GateProgress, GateVerdict, ObjectRef, Tier
 from guardrails.core.outcome import Outcome
@@ -58,6 +59,42 @@ def test_run_ends_as_its_story_says(app: Cluster, name: str, tmp_path: Path) -> 
     replays(ended, case)
 
 
+def test_a_poisoned_context_is_cleaned_and_the_agent_recovers(app: Cluster, tmp_path: Path) -> None:
+    """Both wrong steps are taken back before they run; what the agent does then is sound."""
+    ended = prepare(app, SCENARIOS["cascade"], tmp_path).play()
+
+    assert ended.printed.outcome is Outcome.RESOLVED, ended.narrated
+    reasons = [decision.reason for decision in ended.trace.decisions]
+    assert reasons.count(Reason.INVENTED) == 2
+    facts = [event.fact for event in ended.trace.events]
+    ran = [f.text for f in facts if isinstance(f, ToolReturned) and f.status is ToolStatus.OK]
+    assert not any("recommendation" in text for text in ran)
+
+
+@pytest.mark.timeout(240)
+def test_the_same_agent_collapses_where_nothing_is_held_back(app: Cluster, tmp_path: Path) -> None:
+    """Shadow mode holds nothing back: it believes its own words, and claims what is not so."""
+    case = prepare(app, SCENARIOS["cascade"], tmp_path)
+    with case.start(settings={"mode": "shadow"}) as underway:
+        ended = underway.ended()
+
+    assert ended.printed.outcome is Outcome.UNRESOLVED, ended.narrated
+    assert ended.printed.claim is not None
+    assert ended.report.verdict is GateVerdict.FAIL
+
+
+@pytest.mark.timeout(240)
+def test_a_cascade_ends_with_a_person_and_a_partial_report(app: Cluster, tmp_path: Path) -> None:
+    """First stricter rules, then the end; what was found so far is in the report."""
+    ended = prepare(app, SCENARIOS["collapses"], tmp_path).play()
+
+    acts = [decision.cascade for decision in ended.trace.decisions if decision.cascade]
+    assert acts == ["tightened", "stopped"], ended.narrated
+    assert (ended.printed.outcome, ended.printed.reason) == (Outcome.ESCALATED, Reason.CASCADE)
+    assert ended.report.violated
+
+
+@pytest.mark.timeout(240)
 def test_nothing_is_changed_while_it_is_not_clear_what_is_meant(
     app: Cluster, tmp_path: Path
 ) -> None:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
+from typing import cast
 
 from benchmarks.early.walk import CAUGHT, Json, Met, Walk
 from guardrails.actions.catalogue import ToolSpec, fault_of
@@ -182,7 +183,7 @@ def _object(text: str) -> Json:
         value = json.loads(text)
     except ValueError:
         return {}
-    return value if isinstance(value, dict) else {}
+    return cast("Json", value) if isinstance(value, dict) else {}
 
 
 _POD = re.compile(r"\b([a-z][a-z0-9-]{2,40}?)-(?=[a-z0-9]*\d)[a-z0-9]{8,10}-[a-z0-9]{5}\b")

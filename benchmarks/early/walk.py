@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from guardrails.actions.catalogue import ToolSpec
 from guardrails.core.decisions import Decision, Reason
@@ -172,7 +172,7 @@ def _object(text: str) -> Json | None:
         value = json.loads(text)
     except ValueError:
         return None
-    return value if isinstance(value, dict) else None
+    return cast("Json", value) if isinstance(value, dict) else None
 
 
 def _calls(message: Json) -> tuple[ToolCall, ...]:
