@@ -17,6 +17,7 @@ from guardrails.cli.wording import (
     describe_fact,
     describe_finding,
     describe_start,
+    describe_taken_back,
     until,
     without_numbers,
 )
@@ -35,6 +36,7 @@ from guardrails.core.events import (
     RunPaused,
     RunResumed,
     RunStarted,
+    StepTakenBack,
     ToolRequested,
     ToolReturned,
     ToolStatus,
@@ -115,9 +117,7 @@ class Narrator:
             case RunStarted() as started:
                 yield self._note(at, Tone.START, "run", describe_start(event, started))
             case ModelReplied() as reply:
-                self._said = reply.text
-                if reply.text.strip():
-                    yield self._note(at, Tone.MODEL, f"step {event.step}", f"“{reply.text}”")
+                yield from self._replied(event, reply)
                 yield from self._intervened(at, decision)
             case ToolRequested() as call:
                 yield from self._called(at, call, decision)
@@ -134,8 +134,19 @@ class Narrator:
                 yield self._asked(at, fact)
             case RunPaused() | RunResumed() | AgentHandedOff() | LossAllowed() as fact:
                 yield self._on_the_way(at, fact)
+            case StepTakenBack() as taken:
+                yield self._note(at, Tone.WARNING, "taken back", describe_taken_back(taken))
             case _:
                 yield from self._intervened(at, decision)
+
+    def _replied(self, event: Event, reply: ModelReplied) -> Iterator[Note]:
+        self._said = reply.text
+        if reply.text.strip():
+            yield self._note(event.at, Tone.MODEL, f"step {event.step}", f"“{reply.text}”")
+        for call in reply.tool_calls:
+            if call.mended:
+                said = f"arguments of {call.tool}: {call.mended}"
+                yield self._note(event.at, Tone.WARNING, "mended", said)
 
     def _asked(
         self, at: datetime, fact: QuestionAsked | QuestionAnswered | QuestionsExpired

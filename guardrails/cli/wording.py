@@ -2,7 +2,7 @@
 
 import msgspec
 
-from guardrails.core.events import Event, RunStarted
+from guardrails.core.events import Event, RunStarted, StepTakenBack
 from guardrails.core.evidence import (
     AlertRef,
     Evidence,
@@ -98,6 +98,17 @@ def describe_finding(finding: Finding) -> str:
     mode = MODES[finding.mode]
     quote = f": {finding.evidence[0]}" if finding.evidence else ""
     return f"{finding.mode} {mode.name}{quote}"
+
+
+def describe_taken_back(taken: StepTakenBack) -> str:
+    """Say how much left the agent's history, and why.
+
+    >>> describe_taken_back(StepTakenBack(call_ids=("a", "b"), steps=2, reason="there is no wbe"))
+    '2 calls in 2 steps: there is no wbe'
+    """
+    calls = count(len(taken.call_ids), "call")
+    steps = f" in {count(taken.steps, 'step')}" if taken.steps else ""
+    return f"{calls}{steps}: {taken.reason}"
 
 
 def describe_arguments(text: str) -> str:

@@ -37,6 +37,9 @@ class ToolCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tool: str
     arguments: str = "{}"
     """JSON text."""
+    mended: str = ""
+    """What was wrong with the arguments as the model wrote them, where they could be read in one
+    way only and were mended; empty if nothing was."""
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -95,6 +98,16 @@ class ContextFiltered(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="
     """Characters that were sent."""
     left: dict[str, int] = {}
     """How many results, thoughts and turns were left out, by why: see `guardrails.hygiene.left`."""
+
+
+class StepTakenBack(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="step_taken_back"):
+    """Wrong calls left the agent's history, and one line stands in their place."""
+
+    call_ids: tuple[CallId, ...]
+    reason: str
+    """What stands in the line."""
+    steps: int
+    """Model turns that are gone as a whole. A turn with good calls beside keeps those."""
 
 
 class ToolRequested(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="tool_requested"):
@@ -269,6 +282,7 @@ AnyFact = (
     | ModelReplied
     | NodeRan
     | ContextFiltered
+    | StepTakenBack
     | ToolRequested
     | ToolReturned
     | AgentHandedOff

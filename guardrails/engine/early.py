@@ -1,7 +1,7 @@
 """The first error of a chain, told before it runs: what is malformed, invented, or never seen.
 
-A wrong call is sent back once with what would be right. When the next one is wrong too, both steps
-are taken back, so that the model is sent neither again, and it goes on from the last clean one.
+A wrong call is sent back once with what would be right. When the agent's next turn is wrong too,
+both are taken back: the model is sent neither again, and goes on from the last clean one.
 """
 
 from collections.abc import Iterator
@@ -17,6 +17,7 @@ from guardrails.core.ids import CallId
 from guardrails.core.incident import Incident
 from guardrails.core.questions import Answer
 from guardrails.core.toolaction import Effect, Target, ToolAction
+from guardrails.engine.chains import Chain, TakenBack, chain_of, lengthened, with_chain, with_good
 from guardrails.engine.names import NameSet
 
 replace = msgspec.structs.replace
@@ -36,22 +37,16 @@ class Read(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     targets: tuple[Target, ...]
 
 
-class TakenBack(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A call that the model is not sent again, with the reason that stands in its place."""
-
-    call_id: CallId
-    reason: str
-
-
 class Early(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is needed to tell a first error."""
 
     seen: tuple[Target, ...] = ()
     """What reads showed."""
     awaited: tuple[Read, ...] = ()
-    wrong: tuple[TakenBack, ...] = ()
-    """Wrong calls since the last one that was not, with what was wrong."""
+    chains: tuple[Chain, ...] = ()
+    """Wrong calls in a row, by agent."""
     taken_back: tuple[TakenBack, ...] = ()
+    """Calls that models are not sent again; those that left the agent's own history are gone."""
     rewinds: int = 0
     """How often steps were taken back."""
 
@@ -124,28 +119,48 @@ def _listed(targets: tuple[Target, ...]) -> str:
     return ", ".join(names) + (f" and {more} more" if more else "")
 
 
-def noted_wrong(early: Early, call: ToolRequested, wrong: Wrong) -> Early:
-    """Remember a wrong call; a second one in a row takes both back."""
-    found = TakenBack(call_id=call.call_id, reason=wrong.said)
-    chain = (*early.wrong, found)
-    if len(chain) < REPEATED:
-        return replace(early, wrong=chain)
-    taken = (*early.taken_back, *chain)[-TAKEN_BACK:]
-    return replace(early, wrong=(), taken_back=taken, rewinds=early.rewinds + 1)
+def noted_wrong(early: Early, call: ToolRequested, said: str, *, agent: str, turn: int) -> Early:
+    """Remember a wrong call; a second turn in a row that errs takes both back.
+
+    Args:
+        early: What is remembered.
+        call: The call.
+        said: What is wrong with it.
+        agent: Who made it.
+        turn: The model turn that it stands in.
+    """
+    found = TakenBack(call_id=call.call_id, reason=said)
+    chain, taken, rewound = lengthened(chain_of(early.chains, agent), found, turn=turn)
+    return replace(
+        early,
+        chains=with_chain(early.chains, chain),
+        taken_back=(*early.taken_back, *taken)[-TAKEN_BACK:],
+        rewinds=early.rewinds + rewound,
+    )
 
 
-REPEATED: Final = 2
-"""Wrong calls in a row after which they are taken back: one may be a slip, and it was told."""
-
-
-def noted_good(early: Early, call: ToolRequested, action: ToolAction) -> Early:
-    """Remember a call that runs: the chain of wrong ones is over."""
+def noted_good(
+    early: Early, call: ToolRequested, action: ToolAction, *, agent: str, turn: int
+) -> Early:
+    """Remember a call that runs."""
+    if early.chains:
+        chain = with_good(chain_of(early.chains, agent), turn=turn)
+        early = replace(early, chains=with_chain(early.chains, chain))
     if action.effect is not Effect.READ:
-        return replace(early, wrong=()) if early.wrong else early
+        return early
     targets = tuple(t for operation in action.operations for t in operation.targets)
     read = Read(call_id=call.call_id, targets=targets)
-    awaited = (*early.awaited[1 - AWAITED :], read)
-    return replace(early, wrong=(), awaited=awaited)
+    return replace(early, awaited=(*early.awaited[1 - AWAITED :], read))
+
+
+def noted_removed(early: Early, calls: tuple[CallId, ...]) -> Early:
+    """Forget calls that stand in no history any more.
+
+    Some models number their calls anew in every turn, so an id that is kept would take a later
+    call for the one that was taken back.
+    """
+    kept = tuple(one for one in early.taken_back if one.call_id not in calls)
+    return replace(early, taken_back=kept)
 
 
 def noted_return(early: Early, returned: ToolReturned, *, ok: bool) -> Early:

@@ -27,6 +27,7 @@ from guardrails.core.events import (
     RunPaused,
     RunResumed,
     RunStarted,
+    StepTakenBack,
     ToolRequested,
     ToolReturned,
     ToolStatus,
@@ -152,6 +153,7 @@ _Noted = (
     | LossAllowed
     | AgentHandedOff
     | ContextFiltered
+    | StepTakenBack
     | QuestionAsked
     | QuestionAnswered
     | QuestionsExpired
@@ -177,6 +179,8 @@ def _noted(state: SessionState, event: Event, fact: _Noted, rules: Rules) -> Ses
             return phases.questioned(questions.answered(state, answer), rules)
         case QuestionsExpired():
             return phases.questioned(replace(state, unanswered=True), rules)
+        case StepTakenBack(call_ids=gone):
+            return replace(state, early=early.noted_removed(state.early, gone))
         case AgentHandedOff() | ContextFiltered():
             return state
 

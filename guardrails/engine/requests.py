@@ -39,6 +39,16 @@ class _Asked:
         return self.rules.settings
 
     @property
+    def sends_back(self) -> bool:
+        """Whether wrong calls are sent back. In shadow mode they run, so none is taken back."""
+        return self.settings.hygiene.early == "reconcile" and self.settings.mode == "enforce"
+
+    @property
+    def turn(self) -> int:
+        """A number for the model turn; where no turns show, each call is one."""
+        return self.event.step or self.event.seq
+
+    @property
     def writes(self) -> bool:
         return self.action.effect in {Effect.WRITE, Effect.DESTRUCTIVE}
 
@@ -59,9 +69,12 @@ def on_requested(  # the call, what it means, and everything to decide by
     state, decision = within_budget(state, rules, quiet)
     if decision.next is Next.STOP:
         return state, decision
+    asked = _Asked(event=event, call=call, action=action, rules=rules)
+    if call.fault and asked.sends_back:
+        # What its tool would not take runs in no phase, and it claims nothing.
+        return _by_itself(state, asked, quiet)
     if action.effect is Effect.FINISH:
         return state, replace(quiet, next=Next.VERIFY, reason=Reason.CLAIM_HELD)
-    asked = _Asked(event=event, call=call, action=action, rules=rules)
     for check in _CHECKS:
         state, decision = check(state, asked, decision)
         held = decision.blocked and rules.settings.mode == "enforce"
@@ -76,8 +89,12 @@ def _running(state: SessionState, asked: _Asked, decision: Decision) -> Step:
     state = phases.called(state, asked.event, call, action)
     opened = OpenCall(call_id=call.call_id, tool=call.tool, effect=action.effect)
     open_calls = (*state.open_calls[1 - OPEN_CALLS_LIMIT :], opened)
-    noted = early.noted_good(state.early, call, action)
-    return replace(state, open_calls=open_calls, early=noted), decision
+    state = replace(state, open_calls=open_calls)
+    if asked.settings.hygiene.early == "none":
+        return state, decision
+    agent, turn = asked.event.agent, asked.turn
+    noted = early.noted_good(state.early, call, action, agent=agent, turn=turn)
+    return replace(state, early=noted), decision
 
 
 def _by_effect(state: SessionState, asked: _Asked, decision: Decision) -> Step:
@@ -118,7 +135,7 @@ def _by_itself(state: SessionState, asked: _Asked, decision: Decision) -> Step:
         incident=state.incident,
         answered=state.answered,
     )
-    return (state, decision) if wrong is None else _sent_back(state, asked, decision, wrong)
+    return (state, decision) if wrong is None else _held_wrong(state, asked, decision, wrong)
 
 
 def _by_phase(state: SessionState, asked: _Asked, decision: Decision) -> Step:
@@ -138,23 +155,37 @@ def _by_looks(state: SessionState, asked: _Asked, decision: Decision) -> Step:
     if told or asked.settings.hygiene.early == "none":
         return state, decision
     wrong = early.unread(state.early, asked.action)
-    return (state, decision) if wrong is None else _sent_back(state, asked, decision, wrong)
+    return (state, decision) if wrong is None else _held_wrong(state, asked, decision, wrong)
 
 
-def _sent_back(state: SessionState, asked: _Asked, decision: Decision, wrong: early.Wrong) -> Step:
-    """Send a wrong call back; a second one in a row is taken back, and too many stop the run."""
-    settings = asked.settings.hygiene
+def _held_wrong(state: SessionState, asked: _Asked, decision: Decision, wrong: early.Wrong) -> Step:
+    """Report a wrong call, or send it back."""
     told = replace(decision, reason=wrong.reason, to_person=wrong.said)
-    if settings.early == "warn":
+    if asked.settings.hygiene.early == "warn":
         return state, replace(told, verdict=Verdict.WARN)
-    state = replace(state, early=early.noted_wrong(state.early, asked.call, wrong))
-    if state.early.rewinds > settings.rewinds:
-        return within_budget(replace(state, stop=wrong.reason), asked.rules, told)
-    return state, refusal(told, wrong.reason, words.wrong_call(wrong.said))
+    held = refusal(told, wrong.reason, words.wrong_call(wrong.said))
+    return _sent_back(state, asked, held)
+
+
+def _sent_back(state: SessionState, asked: _Asked, held: Decision) -> Step:
+    """Count a call that is sent back; when taking back has not helped, a person takes over."""
+    if not asked.sends_back:
+        return state, held
+    agent, turn = asked.event.agent, asked.turn
+    noted = early.noted_wrong(state.early, asked.call, held.to_person, agent=agent, turn=turn)
+    state = replace(state, early=noted)
+    if noted.rewinds > asked.settings.hygiene.rewinds:
+        return within_budget(replace(state, stop=held.reason), asked.rules, held)
+    return state, held
 
 
 def _by_words(state: SessionState, asked: _Asked, decision: Decision) -> Step:
-    """Compare a call with what its agent said; one that differs is asked back once."""
+    """Compare a call with what its agent said; one that differs is asked back.
+
+    One that differs again is taken back like any early error. Only when that has been done as
+    often as it may be does the policy say what becomes of it: by then the agent has been asked
+    from a clean state, and asking once more would lead nowhere.
+    """
     settings = asked.settings.fsm
     if decision.blocked or settings.alignment == "none":
         return state, decision
@@ -163,10 +194,12 @@ def _by_words(state: SessionState, asked: _Asked, decision: Decision) -> Step:
     if differs is None:
         return state, decision
     told = replace(decision, reason=Reason.MISMATCH, to_person=differs)
-    if settings.alignment == "reconcile" and alignment.differed == 1:
-        return state, refusal(told, Reason.MISMATCH, words.reconcile(differs))
-    escalates = settings.alignment == "reconcile" and settings.unreconciled == "escalate"
-    if escalates and asked.writes:
+    reconciles = settings.alignment == "reconcile"
+    rewinds = asked.sends_back and state.early.rewinds < asked.settings.hygiene.rewinds
+    if reconciles and (alignment.differed == 1 or rewinds):
+        held = refusal(told, Reason.MISMATCH, words.reconcile(differs))
+        return _sent_back(state, asked, held)
+    if reconciles and asked.writes and settings.unreconciled == "escalate":
         return within_budget(replace(state, stop=Reason.MISMATCH), asked.rules, told)
     return state, replace(told, verdict=Verdict.WARN)
 

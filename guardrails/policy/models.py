@@ -134,7 +134,8 @@ class FsmSettings(Strict):
     machine (15s in the shipped ones)."""
     alignment: Literal["none", "warn", "reconcile"] = "warn"
     """What happens to a call that is not what the agent said it would do: nothing, it is reported,
-    or it does not run and the agent is asked which of the two it means."""
+    or it does not run and the agent is asked which of the two it means; when it differs again, both
+    steps are taken back, as `hygiene.early` has it."""
     questions: Literal["ask", "none"] = "ask"
     """Whether a person is asked when it is not clear what is meant. Until then nothing is changed;
     `none` lets the agent guess."""
@@ -142,8 +143,9 @@ class FsmSettings(Strict):
     """How long an answer is waited for; after that the run goes on without changes and is handed
     over. Half an hour is the time that on-call schedules commonly give for an acknowledgement."""
     unreconciled: Literal["warn", "escalate"] = "escalate"
-    """What happens when a change is not what was said although the agent was asked: it runs and is
-    reported, or a person is called. Reads that differ again run and are reported."""
+    """What happens when a change is not what was said although the agent was asked, and asked again
+    after each of the `hygiene.rewinds` that there may be: it runs and is reported, or a person is
+    called. Reads that differ then run and are reported."""
 
 
 FilterName = Literal["plain", "redact", "label", "repeats", "thought", "compress", "window"]
@@ -167,7 +169,7 @@ class HygieneSettings(Strict):
     early: Literal["none", "warn", "reconcile"] = "reconcile"
     """What happens to a call that is wrong by itself: its tool would not take it, it changes a name
     that nothing and nobody gave, or what was never looked at. Nothing; it runs and is reported; or
-    it is sent back, and when the next one is wrong too, both are taken back."""
+    it is sent back, and when the agent's next turn is wrong too, both are taken back."""
     rewinds: Count = 3
     """How often steps are taken back before a person is called. An agent that errs again from a
     clean state errs for another reason than its context."""

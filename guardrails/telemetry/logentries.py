@@ -26,6 +26,7 @@ from guardrails.core.events import (
     RunPaused,
     RunResumed,
     RunStarted,
+    StepTakenBack,
     ToolRequested,
     ToolReturned,
     WatchEnd,
@@ -74,6 +75,9 @@ def _entry_of_fact(fact: AnyFact) -> Entry:
             return _entry_of_course(fact)
         case ModelReplied() | NodeRan() | ContextFiltered() | ToolRequested() | ToolReturned():
             return _entry_of_turn(fact)
+        case StepTakenBack():
+            fields = {"calls": list(fact.call_ids[:_LISTED]), "steps": fact.steps}
+            return logging.WARNING, "step.taken_back", fields
         case EndRequested():
             claim = fact.claim.kind.value if fact.claim else "none"
             return logging.INFO, "end.requested", {"exit": fact.exit.value, "claim": claim}

@@ -5,7 +5,13 @@ from collections.abc import Callable
 import pytest
 
 from guardrails.core.decisions import Decision, EnforcedAction, Next, Reason, Verdict
-from guardrails.core.events import ToolRequested, ToolReturned, ToolStatus
+from guardrails.core.events import (
+    ModelReplied,
+    StepTakenBack,
+    ToolRequested,
+    ToolReturned,
+    ToolStatus,
+)
 from guardrails.core.ids import CallId
 from guardrails.core.incident import Incident
 from guardrails.engine import Session
@@ -19,8 +25,10 @@ Do = Callable[..., Decision]
 def do(begin) -> Callable[..., tuple[Session, Do]]:
     """A run without a machine, and a function that makes one call in it."""
 
-    def make(**hygiene: object) -> tuple[Session, Do]:
-        settings = Settings.model_validate({"fsm": NO_MACHINE.model_dump(), "hygiene": hygiene})
+    def make(mode: str = "enforce", **hygiene: object) -> tuple[Session, Do]:
+        settings = Settings.model_validate(
+            {"mode": mode, "fsm": NO_MACHINE.model_dump(), "hygiene": hygiene}
+        )
         about = Incident(task="The cart is slow in shop.", namespaces=("shop",))
         _, session = begin(settings=settings, incident=about)
 
@@ -101,6 +109,93 @@ def test_a_good_call_ends_the_chain(do) -> None:
     call("kubectl get pods -n shop", "web-1")
     call("kubectl delete pod b2 -n shop")
     assert session.state.early.taken_back == ()
+
+
+def turn(session: Session, agent: str = "") -> None:
+    """Let the model take a turn."""
+    session.observe(ModelReplied(text="I see."), agent=agent)
+
+
+def wrong(session: Session, id_: str, agent: str = "") -> Decision:
+    """Make a call that its tool would not take."""
+    call = ToolRequested(call_id=CallId(id_), tool="kubctl", fault="There is no tool kubctl.")
+    return session.observe(call, agent=agent)
+
+
+def good(session: Session, id_: str, agent: str = "") -> Decision:
+    """Make a call that runs."""
+    text = '{"command": "kubectl get pods -n shop"}'
+    call = ToolRequested(call_id=CallId(id_), tool="kubectl", arguments=text)
+    return session.observe(call, agent=agent)
+
+
+def test_wrong_calls_of_one_turn_are_one_error(do) -> None:
+    """They were written before any of them was answered, so nothing was repeated yet."""
+    session, _ = do()
+    turn(session)
+    wrong(session, "1")
+    wrong(session, "2")
+    assert session.state.early.rewinds == 0
+    turn(session)
+    wrong(session, "3")
+    wrong(session, "4")
+    assert [one.call_id for one in session.state.early.taken_back] == ["1", "2", "3", "4"]
+    assert session.state.early.rewinds == 1
+
+
+@pytest.mark.parametrize("make", [(good, wrong), (wrong, good)])
+def test_a_good_call_beside_a_wrong_one_does_not_mend_the_turn(do, make) -> None:
+    """Calls of a turn run in parallel; which is seen first must not matter."""
+    session, _ = do()
+    for number in range(2):
+        turn(session)
+        for one in make:
+            one(session, f"{one.__name__}{number}")
+    assert [one.call_id for one in session.state.early.taken_back] == ["wrong0", "wrong1"]
+
+
+def test_agents_err_each_for_itself(do) -> None:
+    """Slips of two workers are no chain, and what one does well mends nothing of the other's."""
+    session, _ = do()
+    for agent, number in (("a", 1), ("b", 2)):
+        turn(session, agent)
+        wrong(session, f"{agent}{number}", agent)
+    assert session.state.early.rewinds == 0
+    turn(session, "b")
+    good(session, "b3", "b")
+    turn(session, "a")
+    wrong(session, "a4", "a")
+    assert [one.call_id for one in session.state.early.taken_back] == ["a1", "a4"]
+
+
+def test_what_left_the_history_is_not_looked_for_any_more(do) -> None:
+    """Some models number their calls anew, and a later call of the same id is another one."""
+    session, _ = do()
+    for id_ in ("1", "2"):
+        turn(session)
+        wrong(session, id_)
+    ids = tuple(one.call_id for one in session.state.early.taken_back)
+    session.observe(StepTakenBack(call_ids=ids, reason="there is no tool kubctl", steps=2))
+    assert session.state.early.taken_back == ()
+    assert session.state.early.rewinds == 1
+
+
+def test_a_faulty_finish_call_claims_nothing(do) -> None:
+    """It is sent back like any other; the gate is not asked."""
+    session, _ = do()
+    fault = "submit needs answer (text), and the call leaves it out."
+    decision = session.observe(ToolRequested(call_id=CallId("1"), tool="submit", fault=fault))
+    assert (decision.next, decision.reason) == (Next.CONTINUE, Reason.BAD_CALL)
+
+
+def test_in_shadow_nothing_is_taken_back(do) -> None:
+    """The calls ran, and their results are true."""
+    session, call = do(mode="shadow")
+    for number in range(9):
+        decision = call(f"kubectl delete pod a{number} -n shop", "deleted")
+        assert (decision.verdict, decision.blocked) == (Verdict.DENY, False)
+    assert session.state.early.taken_back == ()
+    assert session.state.stop is None
 
 
 def test_who_errs_again_and_again_is_stopped(do) -> None:

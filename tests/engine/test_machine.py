@@ -288,24 +288,39 @@ def test_a_call_that_is_not_what_was_said_is_asked_back(agent) -> None:
     assert not it.turn("rollout restart deployment/checkout -n shop", SAYS_ONE).blocked
 
 
+@pytest.mark.parametrize("early", ["none", "reconcile"])
 @pytest.mark.parametrize(("then", "stops"), [("escalate", True), ("warn", False)])
-def test_a_change_that_differs_again_is_for_the_policy(agent, then, *, stops) -> None:
-    """A person is called, or it runs and is reported."""
-    _, it = agent(PASS, fsm={"alignment": "reconcile", "unreconciled": then})
+def test_a_change_that_differs_again_is_for_the_policy(agent, then, early, *, stops) -> None:
+    """A person is called, or it runs and is reported; steps are taken back before, if they are."""
+    hygiene = {"early": early, "rewinds": 1}
+    _, it = agent(PASS, fsm={"alignment": "reconcile", "unreconciled": then}, hygiene=hygiene)
+    it.look_around()
+    asked_back = {"none": 1, "reconcile": 2}[early]
+    said = [it.turn("delete deployment payment -n shop", SAYS_ONE) for _ in range(asked_back + 1)]
+    assert [d.reason for d in said] == [Reason.MISMATCH] * len(said)
+    assert all(d.blocked and d.next is Next.CONTINUE for d in said[:-1])
+    assert (said[-1].next is Next.STOP) is stops
+    assert said[-1].blocked is stops
+
+
+@pytest.mark.parametrize(("early", "asked_back"), [("warn", 1), ("reconcile", 2)])
+def test_a_read_that_differs_again_runs(agent, early, asked_back) -> None:
+    """It harms nobody."""
+    _, it = agent(PASS, fsm={"alignment": "reconcile"}, hygiene={"early": early, "rewinds": 1})
+    for number in range(4):
+        decision = it.turn("get pods -n prod", "Let me check the pods in namespace shop.")
+        assert decision.blocked is (number < asked_back)
+
+
+def test_a_mismatch_that_was_asked_back_is_taken_back(agent) -> None:
+    """Both steps go, as with every early error: what was said wrongly would be built upon."""
+    _, it = agent(PASS, fsm={"alignment": "reconcile"})
     it.look_around()
     for _ in range(2):
-        decision = it.turn("delete deployment payment -n shop", SAYS_ONE)
-    assert decision.reason is Reason.MISMATCH
-    assert (decision.next is Next.STOP) is stops
-    assert decision.blocked is stops
-
-
-def test_a_read_that_differs_again_runs(agent) -> None:
-    """It harms nobody."""
-    _, it = agent(PASS, fsm={"alignment": "reconcile"})
-    for number in range(2):
-        decision = it.turn("get pods -n prod", "Let me check the pods in namespace shop.")
-        assert decision.blocked is (number == 0)
+        it.turn("delete deployment payment -n shop", SAYS_ONE)
+    early = it.session.state.early
+    assert (early.rewinds, len(early.taken_back)) == (1, 2)
+    assert "delete deployment/payment" in early.taken_back[0].reason
 
 
 def test_words_without_a_plan_are_not_compared(agent) -> None:

@@ -9,6 +9,7 @@ from guardrails.core.decisions import Decision, EnforcedAction, Next, Reason, Ve
 from guardrails.core.events import (
     AgentHandedOff,
     AnyFact,
+    ContextFiltered,
     EndRequested,
     ErrorRaised,
     Event,
@@ -21,6 +22,7 @@ from guardrails.core.events import (
     RunPaused,
     RunResumed,
     RunStarted,
+    StepTakenBack,
     ToolCall,
     ToolRequested,
     ToolReturned,
@@ -126,6 +128,8 @@ def facts() -> list[AnyFact]:
                 at=AT,
             )
         ),
+        ContextFiltered(before=9_000, after=3_000, left={"compressed": 2}),
+        StepTakenBack(call_ids=(call.call_id,), reason=SECRET, steps=1),
     ]
 
 
@@ -161,6 +165,7 @@ def records() -> list[Record]:
             action=EnforcedAction.ALLOW,
             reason=Reason.GATE_FAILED,
             shadow=True,
+            cascade="tightened",
         ),
         Decision(
             run=RUN,

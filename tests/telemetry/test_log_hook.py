@@ -47,6 +47,8 @@ def test_each_record_has_its_name_and_level(records: list[Record]) -> None:
         ("error.raised", "warning"),
         ("error.raised", "error"),
         ("loss.allowed", "warning"),
+        ("context.filtered", "debug"),
+        ("step.taken_back", "warning"),
         ("decision", "debug"),
         ("decision", "warning"),
         ("decision", "warning"),
