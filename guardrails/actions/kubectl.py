@@ -39,7 +39,12 @@ class _Call:
 
     @property
     def selector(self) -> str:
-        return known(self.flags.last("-l", "--selector"))
+        """What narrows a list; `…` stands for what only the running shell knows."""
+        given = self.flags.all("-l", "--selector", "--field-selector")
+        words = [word if known(word) else "…" for word in given if word]
+        if self.flags.has("--watch-only"):
+            words.append("--watch-only")
+        return ",".join(words)
 
     @property
     def every_namespace(self) -> bool:

@@ -86,6 +86,8 @@ RUN_TOOLS: tuple[str, ...] = (
     "todo_read",
     "think",
     "plan",
+    "update_plan",
+    "update_topic",
     "ask_human",
     "ask_user",
     "request_clarification",

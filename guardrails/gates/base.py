@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
+from guardrails.actions.facts.ledger import NOTHING_SEEN, Ledger
 from guardrails.core.allowances import Allowance
 from guardrails.core.claims import Claim
 from guardrails.core.evidence import GateProgress, GateReport
@@ -32,6 +33,8 @@ class GateRequest:
     changed is violated at once; after a change it gets the time that its rule needs to clear."""
     observed: frozenset[str] = frozenset()
     """Names that the agent's own tools returned; a diagnosis must rest on what was looked at."""
+    ledger: Ledger = NOTHING_SEEN
+    """What they said of objects, so that a report can tell how a cause looked to the agent."""
     allowances: tuple[Allowance, ...] = ()
     """Losses that a person allowed for this run. Never filled from what an agent wrote."""
     wait_at_most_seconds: float | None = None

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import msgspec
 
+from guardrails.actions.facts.ledger import NOTHING_SEEN, Ledger
 from guardrails.core.claims import Claim, ClaimKind
 from guardrails.core.evidence import (
     Evidence,
@@ -74,6 +75,8 @@ class Scope:
     claim: Claim | None = None
     observed: frozenset[str] = frozenset()
     """Names that the agent's own tools returned."""
+    ledger: Ledger = NOTHING_SEEN
+    """What they said of objects. It explains evidence, and never decides it."""
     last_write_at: datetime | None = None
     unrest_at: datetime | None = None
     """When things were last not good, or could not be told: alerts may go on firing by what was

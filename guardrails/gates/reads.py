@@ -5,6 +5,17 @@ from enum import StrEnum
 import msgspec
 
 
+def clipped(text: str, limit: int) -> str:
+    """Return the beginning of what a server said, in whole words.
+
+    Half a secret is not told from other letters when the report is scrubbed.
+
+    >>> clipped("bad token gl-12345678", 16)
+    'bad token'
+    """
+    return text if len(text) <= limit else text[:limit].rpartition(" ")[0]
+
+
 class ReadStatus(StrEnum):
     """How one read of a source went."""
 

@@ -102,6 +102,7 @@ class Vigil:
             incident=request.incident,
             claim=request.claim,
             observed=request.observed,
+            ledger=request.ledger,
             last_write_at=request.last_write_at,
             quiet_seconds=case.settings.stable_for,
             allow_no_alert_source=case.settings.allow_no_alert_source,

@@ -109,6 +109,7 @@ async def watch_run(
         wait=False,
         last_write_at=request.last_write_at,
         observed=request.observed,
+        ledger=request.ledger,
     )
     last = accepted
 

@@ -18,6 +18,7 @@ import httpx2
 import msgspec
 
 from guardrails.errors import UsageError
+from guardrails.gates.reads import clipped
 from guardrails.gates.snapshot import Read, ReadStatus
 
 T = TypeVar("T")
@@ -125,7 +126,7 @@ class HttpReader:
         if code == HTTPStatus.FORBIDDEN:
             return Fetched(read=Read(status=ReadStatus.FORBIDDEN, message=f"{what}: 403"))
         if code != HTTPStatus.OK:
-            said = " ".join(response.text.split())[:MESSAGE_LIMIT]
+            said = clipped(" ".join(response.text.split()), MESSAGE_LIMIT)
             message = f"{what}: {code} {said}".strip()
             status = ReadStatus.MISSING if code in _MISSING else ReadStatus.ERROR
             return Fetched(read=Read(status=status, message=message, temporary=code in _TEMPORARY))

@@ -5,6 +5,7 @@ No mitigation is asked of a diagnosis, so nothing here needs time to pass.
 
 from collections.abc import Sequence
 
+from guardrails.actions.facts.views import seen_as
 from guardrails.core.claims import NamedEntity
 from guardrails.core.evidence import Evidence, EvidenceState, SourceRef
 from guardrails.core.ids import CheckId
@@ -146,9 +147,9 @@ ENTITY_OBSERVED = Check(id=OBSERVED_ID, judge=judge_observation, claims=DIAGNOSE
 def _observed(witness: Witness, entity: NamedEntity, scope: Scope) -> Evidence:
     subject = refer_to(entity)
     if bare_name(entity) in scope.observed or entity.name in scope.observed:
-        return witness.satisfied(
-            subject, observed="returned by a tool of this run", expected="looked at"
-        )
+        seen = seen_as(scope.ledger, bare_name(entity), namespace=namespace_of(entity))
+        observed = f"returned by a tool of this run{f': {seen}' if seen else ''}"
+        return witness.satisfied(subject, observed=observed, expected="looked at")
     return witness.violated(
         subject, observed="no tool of this run returned it", expected="looked at before it is named"
     )

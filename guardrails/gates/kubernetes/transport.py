@@ -17,6 +17,7 @@ from kubernetes import client as kubernetes_client
 from kubernetes.config import ConfigException
 
 from guardrails.gates.kubernetes.resources import Resource
+from guardrails.gates.reads import clipped
 from guardrails.gates.snapshot import Read, ReadStatus
 
 CONNECT_SECONDS = 3.0
@@ -208,8 +209,8 @@ def _status_message(data: bytes) -> str:
     try:
         said = msgspec.json.decode(data, type=_Status)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return " ".join(data[:MESSAGE_LIMIT].decode(errors="replace").split())
-    return (said.message or said.reason)[:MESSAGE_LIMIT]
+        return clipped(" ".join(data.decode(errors="replace").split()), MESSAGE_LIMIT)
+    return clipped(said.message or said.reason, MESSAGE_LIMIT)
 
 
 def _unreachable(request: Request, error: Exception) -> Read:
@@ -219,5 +220,5 @@ def _unreachable(request: Request, error: Exception) -> Read:
 def _read(
     status: ReadStatus, request: Request, error: Exception, *, temporary: bool = False
 ) -> Read:
-    said = " ".join((str(error) or type(error).__name__).split())[:MESSAGE_LIMIT]
+    said = clipped(" ".join((str(error) or type(error).__name__).split()), MESSAGE_LIMIT)
     return Read(status=status, message=f"{request.what}: {said}", temporary=temporary)

@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from guardrails.actions.classify import classify
+from guardrails.actions.facts.ledger import Ledger
+from guardrails.actions.facts.noting import noted
 from guardrails.core.claims import Claim, ClaimKind, NamedEntity
 from guardrails.core.evidence import EvidenceState
 from guardrails.gates.diagnosis import ENTITY_EXISTS, ENTITY_OBSERVED
@@ -106,6 +109,29 @@ def test_an_entity_was_observed_when_a_tool_returned_it(world: Any) -> None:
     entities = (NamedEntity(name="web"), NamedEntity(name="cart"))
     found = states(world, ENTITY_OBSERVED, *entities, observed=frozenset({"web"}))
     assert found == [SATISFIED, VIOLATED]
+
+
+def test_how_a_cause_looked_to_the_agent_is_told(world: Any) -> None:
+    """By its pods too; one that was only ever seen to be well is told, and not refused."""
+    action = classify("kubectl", '{"command": "get pods -n shop"}')
+    table = (
+        "NAME                    READY   STATUS             RESTARTS   AGE\n"
+        "web-7d4b9c5f6-x2x5q     0/1     CrashLoopBackOff   9          5m\n"
+        "cart-6f5d8b7c9-b4k7z    1/1     Running            0          5m\n"
+    )
+    ledger = noted(Ledger(), action, table, step=4)
+    claim = Claim(
+        kind=ClaimKind.DIAGNOSED,
+        entities=(NamedEntity(name="web"), NamedEntity(name="cart"), NamedEntity(name="db")),
+    )
+    names = frozenset({"web", "cart", "db"})
+    look = world.look(world.app())
+    found = world.judge(ENTITY_OBSERVED, look, claim=claim, observed=names, ledger=ledger)
+    assert [e.observed for e in found] == [
+        "returned by a tool of this run: CrashLoopBackOff at step 4 (pod web-7d4b9c5f6-x2x5q)",
+        "returned by a tool of this run: well at step 4",
+        "returned by a tool of this run",
+    ]
 
 
 def test_an_entity_that_another_object_names_exists(shop: Any) -> None:
