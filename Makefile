@@ -13,7 +13,7 @@ ONLY ?=
 LANES ?= 8
 BENCH_ARGS ?=
 
-.PHONY: run test e2e check lock format clean bench-overhead bench-scale bench-gates bench-termination bench-early mutants demo-picture help
+.PHONY: run test e2e check lock format clean bench-overhead bench-scale bench-gates bench-termination bench-hygiene bench-early mutants demo-picture help
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -52,6 +52,9 @@ bench-termination: $(VENV)/.ready ## How runs of six personas end, under three k
 
 bench-early: $(VENV)/.ready ## Early errors put into real runs, and sound steps (GUARDRAILS_DATA=DIR)
 	$(BIN)/python -m benchmarks.early $(BENCH_ARGS)
+
+bench-hygiene: $(VENV)/.ready ## Tokens saved and facts kept on real conversations (GUARDRAILS_DATA=DIR)
+	$(BIN)/python -m benchmarks.hygiene $(BENCH_ARGS)
 
 mutants: $(VENV)/.ready ## Mutation testing of the check functions (ONLY='GLOB', WORKSPACE=DIR)
 	$(BIN)/python -m benchmarks.mutation $(if $(ONLY),--only '$(ONLY)') \

@@ -13,6 +13,7 @@ from benchmarks.observing import (
     time_refusal,
     transition_microseconds,
 )
+from benchmarks.scrubbing import scrub_rows
 from benchmarks.startup import startup_rows
 from benchmarks.tables import save, show
 from benchmarks.turns import TURNS, turn_rows
@@ -29,6 +30,8 @@ def main() -> None:
     show(f"One LangGraph turn ({TURNS} turns a run, {reps} runs each, interleaved)", turns)
     observed = observe_rows()
     show("session.observe (4 kB tool results, a new call in every step)", observed)
+    hidden = scrub_rows()
+    show("Taking secrets out of a fact", hidden)
     started = startup_rows()
     show("Starting", started)
     refusal, step = time_refusal(), transition_microseconds()
@@ -41,6 +44,7 @@ def main() -> None:
     results = {
         "turns": turns,
         "observe": observed,
+        "scrub": hidden,
         "startup": started,
         "refusal_ms": refusal,
         "transition_us": step,

@@ -40,7 +40,7 @@ def nothing(messages: Sequence[Json], tokens: int) -> list[Json]:
 
 def context_editing(messages: Sequence[Json], tokens: int) -> list[Json]:
     """`ContextEditingMiddleware`: results of older calls are cleared, the newest three stay."""
-    found = cast("list[AnyMessage]", deepcopy(convert_to_messages(_readable(messages))))
+    found = cast("list[AnyMessage]", deepcopy(convert_to_messages(readable(messages))))
     ClearToolUsesEdit(trigger=tokens, keep=3).apply(found, count_tokens=_count)
     return _back(found)
 
@@ -48,7 +48,7 @@ def context_editing(messages: Sequence[Json], tokens: int) -> list[Json]:
 def trimming(messages: Sequence[Json], tokens: int) -> list[Json]:
     """`SummarizationMiddleware`'s trimming: the newest messages that fit, and the instructions."""
     found = trim_messages(
-        convert_to_messages(_readable(messages)),
+        convert_to_messages(readable(messages)),
         max_tokens=tokens,
         token_counter=count_tokens_approximately,
         strategy="last",
@@ -65,11 +65,12 @@ def ours(messages: Sequence[Json], tokens: int) -> list[Json]:
     return shape.write(messages, left.messages)
 
 
+OURS = "guarded-agent"
 RIVALS: dict[str, Rival] = {
     "no filter": nothing,
     "ContextEditing": context_editing,
     "trimming": trimming,
-    "guarded-agent": ours,
+    OURS: ours,
 }
 
 
@@ -77,7 +78,7 @@ def _count(messages: Sequence[BaseMessage]) -> int:
     return count_tokens_approximately(messages)
 
 
-def _readable(messages: Sequence[Json]) -> list[Json]:
+def readable(messages: Sequence[Json]) -> list[Json]:
     """Return messages whose arguments LangChain can read; some models wrote others."""
     return [
         {**m, "tool_calls": [_with_object(call) for call in m["tool_calls"]]}

@@ -7,9 +7,12 @@ anew by the next answer.
 import threading
 from collections.abc import Mapping, Sequence
 
+from guardrails.actions.facts.ledger import NOTHING_SEEN, Ledger
 from guardrails.hygiene.clean import cleaned
 from guardrails.hygiene.memo import Memo
 from guardrails.hygiene.messages import Message
+from guardrails.hygiene.recent import Recent
+from guardrails.hygiene.redact import redacted
 from guardrails.hygiene.repeats import Cleaned
 from guardrails.hygiene.tokens import Measure, characters_of
 from guardrails.policy.models import HygieneSettings
@@ -22,6 +25,8 @@ class Context:
         self._settings = settings
         self._measure = Measure()
         self._memo = Memo()
+        self.redacted = Recent(redacted)
+        """Hides the secrets of a text; used for what is recorded, too, which is mostly the same."""
         self._sent: dict[str, int] = {}
         self._lock = threading.Lock()
 
@@ -29,6 +34,11 @@ class Context:
         """Clean by other settings from now on."""
         with self._lock:
             self._settings = settings
+
+    @property
+    def memo(self) -> Memo:
+        """What is remembered of messages; a shape may keep there what it read."""
+        return self._memo
 
     @property
     def measure(self) -> Measure:
@@ -41,6 +51,7 @@ class Context:
         *,
         agent: str = "",
         taken_back: Mapping[str, str] | None = None,
+        ledger: Ledger = NOTHING_SEEN,
     ) -> Cleaned:
         """Return what is sent in place of the messages.
 
@@ -48,6 +59,7 @@ class Context:
             messages: The whole history, as it is.
             agent: Who sends them, where a run has several; counts are told apart by it.
             taken_back: Why, by the id of each call whose step was taken back.
+            ledger: What tools said of objects.
         """
         with self._lock:
             found = cleaned(
@@ -56,7 +68,10 @@ class Context:
                 taken_back=taken_back,
                 measure=self._measure,
                 memo=self._memo,
+                redact=self.redacted,
+                ledger=ledger,
             )
+            self._memo.settle()
             self._sent[agent] = characters_of(found.messages)
             while len(self._sent) > AGENTS:
                 del self._sent[next(iter(self._sent))]

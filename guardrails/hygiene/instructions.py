@@ -51,6 +51,8 @@ def labelled(text: str) -> str:
     if not any(stem in lowered for stem in _STEMS) and "<|" not in text and "[" not in text:
         return text
     broken = _MARKS.sub(lambda mark: f"{mark[0][0]} {mark[0][1:]}", text)
+    if broken == text and not _TELLING.search(text):
+        return text
     lines = broken.split("\n")
     told = [LABEL + line if _TELLING.search(line) else line for line in lines]
     if told == lines and broken == text:

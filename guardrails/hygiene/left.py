@@ -4,7 +4,12 @@ from enum import StrEnum
 
 import msgspec
 
-from guardrails.hygiene.messages import Message
+from guardrails.hygiene.messages import Message, Role
+
+NOTE = "[left out: "
+"""Begins the line that stands where turns went."""
+TAKEN_BACK = "[taken back: "
+"""Begins the line that stands where a step was taken back."""
 
 
 class Left(StrEnum):
@@ -41,3 +46,13 @@ class Removal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def pointer_of(message: Message) -> str:
     """Return the id by which a result can be asked for again: that of its call."""
     return message.call_id
+
+
+def may_go(message: Message) -> bool:
+    """Tell whether a message is one of the conversation that may give way to others.
+
+    Instructions, what is pinned, and the lines that filters wrote stay. They are no turns either
+    when the newest are counted: else a note would push one of those out.
+    """
+    stays = message.pinned or message.role is Role.SYSTEM
+    return not stays and not message.text.startswith((NOTE, TAKEN_BACK))

@@ -7,7 +7,7 @@ left out is left out as a turn, and lists that come in broken are mended.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from guardrails.hygiene.messages import Call, Message, Role
+from guardrails.hygiene.messages import Message, Role
 
 NO_RESULT = "There is no result of this call."
 """Stands where a call was never answered: it was cut off, or its answer was lost on the way."""
@@ -36,6 +36,7 @@ def paired(messages: Iterable[Message]) -> tuple[Message, ...]:
     A result that answers no call is dropped, a second one of the same call too. A call that nobody
     answered is given a result that says so. Results follow their calls' order.
 
+    >>> from guardrails.hygiene.messages import Call
     >>> call = Call(call_id="1", tool="kubectl")
     >>> [m.text for m in paired([Message(role=Role.ASSISTANT, calls=(call,))])]
     ['', 'There is no result of this call.']
@@ -59,13 +60,13 @@ def _turns(messages: Sequence[Message]) -> Iterator[Turn]:
             yield Turn((message,))
             continue
         answers, rest, at = _answers(messages, at)
-        head = replace(message, calls=_distinct(message.calls))
+        head = _distinct(message)
         results = tuple(
             answers.get(call.call_id)
             or Message(role=Role.TOOL, text=NO_RESULT, call_id=call.call_id, tool=call.tool)
             for call in head.calls
         )
-        yield Turn((head if len(head.calls) < len(message.calls) else message, *results))
+        yield Turn((head, *results))
         yield from (Turn((other,)) for other in rest)
 
 
@@ -86,6 +87,9 @@ def _answers(messages: Sequence[Message], at: int) -> tuple[dict[str, Message], 
     return answers, between, at
 
 
-def _distinct(calls: tuple[Call, ...]) -> tuple[Call, ...]:
-    """Return the calls with each id once: the last that was written, in the first one's place."""
-    return tuple({call.call_id: call for call in calls}.values())
+def _distinct(message: Message) -> Message:
+    """Give a message each call's id once: the last that was written, in the first one's place."""
+    calls = {call.call_id: call for call in message.calls}
+    if len(calls) == len(message.calls):
+        return message
+    return replace(message, calls=tuple(calls.values()))

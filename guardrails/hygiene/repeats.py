@@ -4,12 +4,13 @@ The newest stays, because it is the state that holds; what came before is a line
 Errors stay: that a call failed once is a fact of its own.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
 
 from guardrails.hygiene.left import Left, Removal, pointer_of
+from guardrails.hygiene.memo import Memo
 from guardrails.hygiene.messages import Call, Message, Role
 
 SHORTEST = 200
@@ -24,8 +25,14 @@ class Cleaned:
     removals: tuple[Removal, ...] = ()
 
 
-def without_repeats(messages: Sequence[Message]) -> Cleaned:
-    """Put a line in place of each result that a later one stands in for."""
+def without_repeats(messages: Sequence[Message], *, memo: Memo | None = None) -> Cleaned:
+    """Put a line in place of each result that a later one stands in for.
+
+    Args:
+        messages: In order, with their pairs whole.
+        memo: Remembers arguments that were read.
+    """
+    ordered = (memo or Memo()).once("ordered", _sorted)
     calls = {call.call_id: call for message in messages for call in message.calls}
     newest_of: dict[str, int] = {}
     newest_text: dict[str, int] = {}
@@ -35,7 +42,7 @@ def without_repeats(messages: Sequence[Message]) -> Cleaned:
         message = messages[place]
         removal = None
         if message.role is Role.TOOL and not message.error:
-            signature = _signature(calls.get(message.call_id), message)
+            signature = _signature(calls.get(message.call_id), message, ordered)
             removal = _removal(message, newest_of.get(signature), newest_text.get(message.text))
             newest_of.setdefault(signature, place)
             newest_text.setdefault(message.text, place)
@@ -69,11 +76,11 @@ def _removal(message: Message, again: int | None, same: int | None) -> Removal |
     )
 
 
-def _signature(call: Call | None, message: Message) -> str:
+def _signature(call: Call | None, message: Message, ordered: Callable[[str], str]) -> str:
     """Return what two calls have in common when they ask the same; a lone result is its own."""
     if call is None:
         return f"\0{message.call_id}"
-    return f"{call.tool}\0{_sorted(call.arguments)}"
+    return f"{call.tool}\0{ordered(call.arguments)}"
 
 
 def _sorted(arguments: str) -> str:

@@ -5,6 +5,7 @@ every answer what its own came to.
 """
 
 from collections.abc import Iterable
+from math import ceil
 
 import msgspec
 
@@ -47,16 +48,22 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Return how many tokens so many characters in so many messages are."""
         return int(characters / self.per_token) + 1 + AROUND * messages
 
+    def characters(self, tokens: int, *, messages: int) -> int:
+        """Return the most characters that so many tokens in so many messages hold."""
+        return max(0, ceil((tokens - AROUND * messages) * self.per_token) - 1)
+
 
 _TELLING = 2_000
 
 
 def characters_of(messages: Iterable[Message]) -> int:
     """Return the characters that messages send: texts, thought, and calls with their arguments."""
-    return sum(size_of(message) for message in messages)
+    return sum(map(size_of, messages))
 
 
 def size_of(message: Message) -> int:
     """Return the characters of one message."""
-    calls = sum(len(call.tool) + len(call.arguments) for call in message.calls)
-    return len(message.text) + len(message.reasoning) + calls
+    size = len(message.text) + len(message.reasoning)
+    for call in message.calls:
+        size += len(call.tool) + len(call.arguments)
+    return size

@@ -1,10 +1,30 @@
 """Message lists of any kind for property tests, whole and broken ones, in each wire format."""
 
+import json
 from typing import Any
 
 from hypothesis import strategies as st
 
 Lists = st.SearchStrategy[list[dict[str, Any]]]
+
+PODS = "\n".join(
+    ["NAME   READY   STATUS    RESTARTS   AGE"]
+    + [f"shop-{n}   1/1   Running   0   5d" for n in range(30)]
+    + ["cart-7   0/1   CrashLoopBackOff   9   5d"]
+)
+LOG = "\n".join(
+    [f"10:00:{n:02} INFO served order {n} to shop-{n}:8080" for n in range(40)]
+    + ["10:00:59 ERROR dial tcp: lookup mongodb-geo:27017 refused"]
+)
+OBJECTS = json.dumps(
+    {
+        "items": [
+            {"metadata": {"name": f"web-{n}"}, "spec": {"image": f"shop/web:{n}"}}
+            for n in range(12)
+        ]
+    },
+    indent=2,
+)
 
 TEXTS = st.sampled_from(
     [
@@ -15,6 +35,9 @@ TEXTS = st.sampled_from(
         "error: refused\n" * 30,
         "<think>hm</think>done",
         "x" * 900,
+        PODS,
+        LOG,
+        OBJECTS,
     ]
 )
 IDS = st.sampled_from(["a", "b", "c", "d"])

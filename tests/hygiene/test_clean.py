@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from guardrails.hygiene.clean import cleaned
 from guardrails.hygiene.left import Left
 from guardrails.hygiene.messages import Call, Message, Role
+from guardrails.hygiene.quarantine import without_quarantined
 from guardrails.hygiene.shapes.anthropic import AnthropicShape
 from guardrails.hygiene.shapes.openai import OpenAIShape
 from guardrails.hygiene.tokens import characters_of
@@ -144,3 +145,40 @@ def test_a_step_that_was_taken_back_is_not_sent() -> None:
     left = cleaned(messages, HygieneSettings(), taken_back={"c1": "there is no wbe"})
     assert [m.text for m in left.messages] == ["web is down", "[taken back: there is no wbe]"]
     assert [removal.why for removal in left.removals] == [Left.TAKEN_BACK] * 2
+
+
+def test_what_ran_beside_a_wrong_call_is_sent() -> None:
+    """The wrong call leaves its turn with its result; one line says why, for all in a row."""
+    good, bad = (Call(call_id=name, tool="kubectl") for name in ("good", "bad"))
+    worse = Call(call_id="worse", tool="kubectl")
+    messages = [
+        Message(role=Role.USER, text="web is down", at=0),
+        Message(role=Role.ASSISTANT, text="I look.", calls=(bad, good), at=1),
+        Message(role=Role.TOOL, text="Not run", call_id="bad", at=2),
+        Message(role=Role.TOOL, text="web-1 is there", call_id="good", at=3),
+        Message(role=Role.ASSISTANT, text="I look again.", calls=(worse,), at=4),
+        Message(role=Role.TOOL, text="Not run", call_id="worse", at=5),
+    ]
+    back = {"bad": "there is no wbe", "worse": "there is no bew"}
+    left = cleaned(messages, HygieneSettings(), taken_back=back)
+    assert [(m.text, m.calls) for m in left.messages] == [
+        ("web is down", ()),
+        ("I look.", (good,)),
+        ("web-1 is there", ()),
+        ("[taken back: there is no bew]", ()),
+    ]
+    assert [removal.at for removal in left.removals] == [2, 4, 5]
+
+
+@given(OPENAI, st.sets(st.integers(min_value=0, max_value=40)))
+def test_whatever_is_taken_back_the_rest_is_valid(
+    messages: list[dict[str, Any]], taken: set[int]
+) -> None:
+    """Pairs hold, and taking back again changes nothing."""
+    shape = OpenAIShape()
+    ids = [call.call_id for m in shape.read(messages) for call in m.calls]
+    back = {id_: "no" for at, id_ in enumerate(ids) if at in taken}
+    once = shape.write(messages, without_quarantined(shape.read(messages), back).messages)
+    assert not back or openai_is_valid(once)
+    again = shape.write(once, without_quarantined(shape.read(once), back).messages)
+    assert again == once

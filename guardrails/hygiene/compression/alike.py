@@ -13,6 +13,9 @@ _SAME_FROM: Final = 100
 _COLUMNS_FROM: Final = 4
 """Elements from which on a list of alike objects is written as columns and rows."""
 
+_TAG: Final = frozenset({"key", "type", "value"})
+"""Fields of a tag; an empty value may have been left out."""
+
 
 @dataclass(slots=True)
 class Seen:
@@ -59,15 +62,20 @@ def _decoded(text: str) -> Json:
 
 
 def _as_map(elements: list[Json]) -> dict[str, Json] | None:
-    """Write tags, which Jaeger gives as key, type and value, as a map."""
-    tags: dict[str, Json] = {}
+    """Write tags, which Jaeger gives as key, type and value, as a map.
+
+    A span may have a tag twice; if it says something else, both values are told.
+    """
+    tags: dict[str, list[Json]] = {}
     for each in elements:
         match each:
-            case {"key": str(key), "value": value} if key not in tags and len(each) <= 3:  # noqa: PLR2004
-                tags[key] = value
+            case {"key": str(key)} if _TAG.issuperset(each):
+                values = tags.setdefault(key, [])
+                if (value := each.get("value", "")) not in values:
+                    values.append(value)
             case _:
                 return None
-    return tags or None
+    return {key: values[0] if len(values) == 1 else values for key, values in tags.items()} or None
 
 
 def _as_rows(value: dict[str, Json]) -> dict[str, Json] | None:

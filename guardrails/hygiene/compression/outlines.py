@@ -198,7 +198,7 @@ def _tier(line: _Line, masks: Masks, *, named: bool) -> int:
     event = _EVENT.match(line.text)
     if event is not None:
         return 2 if event[1] == "Normal" and event[2] in GOOD_REASONS else 0
-    if masks.weight(line.text):
+    if masks.weight(line.text) or (line.key == "Exit Code" and line.value != "0"):
         return 0
     return 1 if line.key in VITAL else 2
 

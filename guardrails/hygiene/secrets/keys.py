@@ -93,10 +93,10 @@ _NO_VALUE = tokens(
 """What stands behind a name when no value does: types, states, the next word of a sentence."""
 _PLACEHOLDER = re.compile(
     r"<|\$[({]|\$[A-Za-z_]\w*$|%[({]|%[sv]$|\{\{|\{[\w.]*\}$|\[redacted:|\[REDACTED|\*{2,}"
-    r"|x{3,}$|X{3,}$|\.{3}|…|-+$|_+$|(?i:(?:your|my|the|some|example)[-_ ])"
+    r"|[|>][+-]?$|x{3,}$|X{3,}$|\.{3}|…|-+$|_+$|(?i:(?:your|my|the|some|example)[-_ ])"
     r"|[\^~>=v]{0,2}\d+\.\d+\.\d[\w.+-]{0,20}$"
 )
-"""How templates, variables, masks, ellipses and versions of packages look."""
+"""How templates, variables, heads of YAML blocks, masks, ellipses and versions of packages look."""
 _ELSEWHERE = re.compile(
     r"(?:\.{0,2}|~)/(?:[\w.-]+/)+[\w.-]*$|/(?:var|etc|run|home|opt|tmp|mnt|usr|root|secrets?)\b"
     r"|vault:|(?:ref\+\w+|op|file|env|awssm|gcpsm|secretref)://?|arn:|projects/"

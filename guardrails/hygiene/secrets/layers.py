@@ -8,7 +8,7 @@ import re
 from bisect import bisect_left
 from itertools import accumulate
 
-from guardrails.hygiene.secrets.shapes import Span
+from guardrails.hygiene.secrets.spans import Span
 
 _ESCAPE = re.compile(r'\\(?:u[0-9a-fA-F]{4}|["\\/nrt])')
 _CODE_POINT = re.compile(r"\\u([0-9a-fA-F]{4})")

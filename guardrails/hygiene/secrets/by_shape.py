@@ -1,7 +1,8 @@
 """Secrets that give themselves away by their shape: prefixed tokens, JWTs, PEM blocks.
 
-Every pattern starts with a letter, not with a class or an assertion: then the search for it takes
-0.12 ms in 400 kB of text that does not hold it, which is half of what `str.find` takes.
+A row's sign is looked for first, together with those of all others: see `screen`. Every pattern
+starts with a letter, not with a class or an assertion: then the search for it takes 0.12 ms in
+400 kB of text that does not hold it, which is half of what `str.find` takes.
 Lengths and alphabets are those that the issuers document, with room for longer ones.
 """
 
@@ -10,18 +11,9 @@ import binascii
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
-MARK = "[redacted:"
-"""How every replacement starts; text that holds it has been here before."""
-
-
-class Span(NamedTuple):
-    """Where a secret's value stands in a text, and of which kind it is."""
-
-    start: int
-    end: int
-    kind: str
+from guardrails.hygiene.secrets.screen import ESCAPED, screen
+from guardrails.hygiene.secrets.spans import MARK, Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +25,8 @@ class Shape:
     """The secret is group 1 where there is one, else the whole match."""
     why: str
     """Who issues it, or which document gives the form."""
-    gate: re.Pattern[str] | None = None
-    """If this is not found, neither is the pattern."""
+    sign: str
+    """If this is not found, neither is the pattern; in Rust's syntax."""
     back: int = 0
     """Characters before the match that belong to the secret; a lookbehind has seen them."""
     bounded: bool = True
@@ -61,74 +53,86 @@ def _is_key_block(value: str) -> bool:
         return False
 
 
-_GATES = {
-    "A[K": re.compile("A[KSBC][IC]A[A-Z2-7]"),
-    "sk": re.compile("sk[-_][a-z]"),
-    "gl": re.compile("gl(?:[a-z]{2,5}-|sa_|c_eyJ)"),
-    "x": re.compile("x(?:ox[a-z]|app-)"),
-    "eyJ": re.compile("eyJ[A-Za-z0-9]"),
-}
-"""By the start of patterns: one search on behalf of all rows that start alike."""
-
-
-def _row(kind: str, pattern: str, why: str, *, holds: Callable[[str], bool] | None = None) -> Shape:
-    gate = next((gate for start, gate in _GATES.items() if pattern.startswith(start)), None)
-    return Shape(kind=kind, pattern=re.compile(pattern), why=why, gate=gate, holds=holds)
+def _row(
+    kind: str, sign: str, pattern: str, why: str, *, holds: Callable[[str], bool] | None = None
+) -> Shape:
+    return Shape(kind=kind, sign=sign, pattern=re.compile(pattern), why=why, holds=holds)
 
 
 SHAPES = (
     _row(
         "aws-access-key",
+        r"A[KSBC][IC]A",
         r"A[KSBC][IC]A[A-Z2-7]{16}(?![A-Za-z0-9])",
         "AWS IAM, unique identifiers: access keys, temporary keys, bearer and context keys",
     ),
     _row(
         "aws-secret-key",
+        r"A[KSBC][IC]A",
         r"A[KS]IA[A-Z2-7]{16}[\s,:;\"'|/]{1,5}([A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
         "the second column of the CSV file that AWS hands out; 40 letters of base64",
     ),
     _row(
         "github-token",
+        r"gh[pousr]_|github_pat_",
         r"g(?:h[pousr]_[A-Za-z0-9]{30,255}|ithub_pat_[A-Za-z0-9_]{50,255})",
         "GitHub, about authentication: token formats",
     ),
     _row(
         "gitlab-token",
+        r"gl(?:pat|ptt|dt|rt|soat|cbt|ft|agent|oas|imt)-",
         r"gl(?:pat|ptt|dt|rt|soat|cbt|ft|agent|oas|imt)-[A-Za-z0-9_.-]{20,255}",
         "GitLab, token overview: prefixes",
     ),
     _row(
         "slack-token",
+        r"xox[abposre]",
         r"xox(?:[abposr]|e(?:\.xox[bp])?)-[A-Za-z0-9-]{10,255}",
         "Slack, token types",
     ),
-    _row("slack-token", r"xapp-[A-Za-z0-9-]{20,255}", "Slack, app-level tokens"),
+    _row("slack-token", r"xapp-", r"xapp-[A-Za-z0-9-]{20,255}", "Slack, app-level tokens"),
     _row(
         "slack-webhook",
+        r"hooks\.slack\.com",
         r"hooks\.slack\.com/(?:services|workflows|triggers)/([A-Za-z0-9/_-]{20,255})",
         "Slack, incoming webhooks: the path is the secret",
     ),
-    _row("npm-token", r"npm_[A-Za-z0-9]{36,64}(?![A-Za-z0-9])", "npm, access tokens"),
-    _row("pypi-token", r"pypi-AgE[A-Za-z0-9_-]{40,1000}", "PyPI, API tokens: macaroons"),
-    _row("anthropic-key", r"sk-ant-[A-Za-z0-9_-]{20,255}", "Anthropic API keys"),
+    _row("npm-token", r"npm_", r"npm_[A-Za-z0-9]{36,64}(?![A-Za-z0-9])", "npm, access tokens"),
+    _row(
+        "pypi-token", r"pypi-AgE", r"pypi-AgE[A-Za-z0-9_-]{40,1000}", "PyPI, API tokens: macaroons"
+    ),
+    _row("anthropic-key", r"sk-", r"sk-ant-[A-Za-z0-9_-]{20,255}", "Anthropic API keys"),
     _row(
         "openai-key",
+        r"sk-",
         r"sk-(?!ant-)[A-Za-z0-9_-]{20,255}",
         "OpenAI API keys, and those of gateways that keep the prefix",
         holds=_is_mixed,
     ),
     _row(
         "stripe-key",
+        r"sk_(?:live|test)_",
         r"sk_(?:live|test)_[A-Za-z0-9]{16,255}",
         "Stripe secret keys; publishable ones (pk_) are public",
     ),
-    _row("stripe-key", r"rk_(?:live|test)_[A-Za-z0-9]{16,255}", "Stripe restricted keys"),
-    _row("stripe-key", r"whsec_[A-Za-z0-9+/=]{16,255}", "Stripe, signing secrets of webhooks"),
-    _row("google-api-key", r"AIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])", "Google API keys"),
-    _row("google-oauth", r"ya29\.[A-Za-z0-9_-]{20,2000}", "Google OAuth access tokens"),
-    _row("google-oauth", r"GOCSPX-[A-Za-z0-9_-]{20,64}", "Google OAuth client secrets"),
+    _row(
+        "stripe-key",
+        r"rk_(?:live|test)_",
+        r"rk_(?:live|test)_[A-Za-z0-9]{16,255}",
+        "Stripe restricted keys",
+    ),
+    _row(
+        "stripe-key",
+        r"whsec_",
+        r"whsec_[A-Za-z0-9+/=]{16,255}",
+        "Stripe, signing secrets of webhooks",
+    ),
+    _row("google-api-key", r"AIza", r"AIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])", "Google API keys"),
+    _row("google-oauth", r"ya29\.", r"ya29\.[A-Za-z0-9_-]{20,2000}", "Google OAuth access tokens"),
+    _row("google-oauth", r"GOCSPX-", r"GOCSPX-[A-Za-z0-9_-]{20,64}", "Google OAuth client secrets"),
     Shape(
         kind="azure-client-secret",
+        sign=r"Q~",
         pattern=re.compile(
             r"Q~(?<=[A-Za-z0-9_~.-]{3}\dQ~)[A-Za-z0-9_~.-]{31,34}(?![A-Za-z0-9_~-])"
         ),
@@ -137,25 +141,45 @@ SHAPES = (
     ),
     _row(
         "azure-sas",
+        r"sig=",
         r"sig=([A-Za-z0-9%+/=_-]{30,255})",
         "Azure Storage, shared access signatures: HMAC-SHA256 in base64",
     ),
-    _row("huggingface-token", r"hf_[A-Za-z0-9]{30,64}", "Hugging Face, user access tokens"),
-    _row("langsmith-key", r"lsv2_[a-z]{2}_[a-f0-9]{32}_[a-f0-9]{10}", "LangSmith API keys"),
-    _row("sendgrid-key", r"SG\.[A-Za-z0-9_-]{20,24}\.[A-Za-z0-9_-]{39,50}", "SendGrid API keys"),
-    _row("vault-token", r"hv[sbr]\.[A-Za-z0-9_-]{24,300}", "Vault >= 1.10"),
-    _row("grafana-token", r"glsa_[A-Za-z0-9]{32}_[A-Fa-f0-9]{8}", "Grafana service accounts"),
-    _row("grafana-token", r"glc_eyJ[A-Za-z0-9+/=]{30,400}", "Grafana Cloud access policies"),
-    _row("docker-token", r"dckr_(?:pat|oat)_[A-Za-z0-9_-]{20,64}", "Docker Hub"),
-    _row("digitalocean-token", r"do[opr]_v1_[a-f0-9]{64}", "DigitalOcean"),
-    _row("age-key", r"AGE-SECRET-KEY-1[0-9A-Z]{58}", "age, which sops uses"),
+    _row("huggingface-token", r"hf_", r"hf_[A-Za-z0-9]{30,64}", "Hugging Face, user access tokens"),
+    _row(
+        "langsmith-key", r"lsv2_", r"lsv2_[a-z]{2}_[a-f0-9]{32}_[a-f0-9]{10}", "LangSmith API keys"
+    ),
+    _row(
+        "sendgrid-key",
+        r"SG\.",
+        r"SG\.[A-Za-z0-9_-]{20,24}\.[A-Za-z0-9_-]{39,50}",
+        "SendGrid API keys",
+    ),
+    _row("vault-token", r"hv[sbr]\.", r"hv[sbr]\.[A-Za-z0-9_-]{24,300}", "Vault >= 1.10"),
+    _row(
+        "grafana-token",
+        r"glsa_",
+        r"glsa_[A-Za-z0-9]{32}_[A-Fa-f0-9]{8}",
+        "Grafana service accounts",
+    ),
+    _row(
+        "grafana-token",
+        r"glc_eyJ",
+        r"glc_eyJ[A-Za-z0-9+/=]{30,400}",
+        "Grafana Cloud access policies",
+    ),
+    _row("docker-token", r"dckr_", r"dckr_(?:pat|oat)_[A-Za-z0-9_-]{20,64}", "Docker Hub"),
+    _row("digitalocean-token", r"do[opr]_v1_", r"do[opr]_v1_[a-f0-9]{64}", "DigitalOcean"),
+    _row("age-key", r"AGE-SECRET-KEY-1", r"AGE-SECRET-KEY-1[0-9A-Z]{58}", "age, which sops uses"),
     _row(
         "docker-auth",
+        r"eyJhdXRocyI6",
         r"eyJhdXRocyI6[A-Za-z0-9+/]{8,20000}={0,2}",
         'base64 of `{"auths":`, the content of .dockerconfigjson',
     ),
     _row(
         "jwt",
+        r"eyJ",
         r"eyJ[A-Za-z0-9_-]{8,4000}+\.(?:eyJ[A-Za-z0-9_-]{4,8000}(?:\.[A-Za-z0-9_-]{1,2000})?"
         r"|[A-Za-z0-9_-]{0,2000}+\.[A-Za-z0-9_-]{8,64}+\.[A-Za-z0-9_-]{8,20000}+"
         r"\.[A-Za-z0-9_-]{8,64})",
@@ -163,6 +187,7 @@ SHAPES = (
     ),
     _row(
         "private-key",
+        r"-----BEGIN ",
         r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----"
         r"(?:(?:[^\"'{}<>-]|-(?!----)){0,20000}+-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----"
         r"|(?:[A-Za-z0-9+/=\s]|\\+[nr]){0,20000}+)",
@@ -170,16 +195,18 @@ SHAPES = (
     ),
     _row(
         "private-key",
+        r"LS0tLS1CRUdJTi",
         r"LS0tLS1CRUdJTi[A-Za-z0-9+/]{20,40000}+={0,2}",
         "base64 of a PEM block, as kubeconfig and Secrets hold it",
         holds=_is_key_block,
     ),
-    _row("password", r"IDENTIFIED BY '([^'\n]{1,200})'", "SQL, CREATE USER"),
-    _row("password", r"identified by '([^'\n]{1,200})'", "SQL, CREATE USER"),
-    _row("password", r"requirepass [\"']?([^\s\"'\\]{1,200})", "redis.conf"),
-    _row("password", r"masterauth [\"']?([^\s\"'\\]{1,200})", "redis.conf"),
+    _row("password", r"IDENTIFIED BY '", r"IDENTIFIED BY '([^'\n]{1,200})'", "SQL, CREATE USER"),
+    _row("password", r"identified by '", r"identified by '([^'\n]{1,200})'", "SQL, CREATE USER"),
+    _row("password", r"requirepass ", r"requirepass [\"']?([^\s\"'\\]{1,200})", "redis.conf"),
+    _row("password", r"masterauth ", r"masterauth [\"']?([^\s\"'\\]{1,200})", "redis.conf"),
     Shape(
         kind="authorization",
+        sign=r"earer ",
         pattern=re.compile(r"earer (?<=[Bb]earer )([A-Za-z0-9._~+/-]{20,4000}={0,2})"),
         why="RFC 6750; 20 letters with a digit, or it is a word of prose",
         bounded=False,
@@ -187,6 +214,13 @@ SHAPES = (
     ),
 )
 
+
+SIGNS = tuple(dict.fromkeys(shape.sign for shape in SHAPES))
+_AT_ONCE = 9
+"""Signs in one pass: 3 µs for 4 kB, against 8 with all in one, and 6 with twenty."""
+may_show = screen(
+    *("|".join(SIGNS[at : at + _AT_ONCE]) for at in range(0, len(SIGNS), _AT_ONCE)), ESCAPED
+)
 
 _ESCAPED = re.compile(r".{0,5}\\(?:[nrt]|u[0-9a-fA-F]{4})$", re.DOTALL)
 
@@ -199,12 +233,11 @@ def _goes_on(text: str, at: int) -> bool:
     return _ESCAPED.match(before) is None
 
 
-def by_shape(text: str) -> Iterator[Span]:
+def spans(text: str) -> Iterator[Span]:
     """Give the secrets of a text that their own letters show."""
-    shut = {gate for gate in _GATES.values() if gate.search(text) is None}
+    if not may_show(text):
+        return
     for shape in SHAPES:
-        if shape.gate in shut:
-            continue
         for found in shape.pattern.finditer(text):
             if shape.bounded and _goes_on(text, found.start() - shape.back):
                 continue

@@ -6,10 +6,12 @@ and connection strings need no parsers of their own for that.
 """
 
 import re
+import string
 from collections.abc import Iterable, Iterator
 
 from guardrails.hygiene.secrets.keys import NAMED, is_secret, kind_of
-from guardrails.hygiene.secrets.shapes import Span
+from guardrails.hygiene.secrets.screen import ESCAPED, screen
+from guardrails.hygiene.secrets.spans import Span
 
 _STEMS = tuple(
     re.compile(stem)
@@ -19,7 +21,19 @@ _STEMS = tuple(
     )
 )
 """`credential` covers its plural; `pass` alone is in too many words."""
+SIGNS = (
+    (
+        r"(?i-u:pass(?:w|p|c|\b|[_0-9])|pwd|secret|token|key|auth|credential|cookie)[\w.\-]*"
+        r"(?:\\+[nrt]|[\\\"'`\]\s,])*(?:[:=>']|(?i-u:value))"
+    ),
+    r"--[\w.\-]*(?i-u:pass|pwd|secret|token|key|auth|credential|cookie)",
+)
+"""A stem, the rest of its name, and a sign that a value follows, however deep in escapes; or a
+flag, behind which a blank is sign enough."""
+may_show = screen(*SIGNS, ESCAPED)
 _LONGEST_NAME = 80
+_IN_NAMES = string.ascii_letters + string.digits + "_.-"
+"""Letters of nearly all names; the rest are looked at one by one."""
 _SHORTEST_DIGITS = 4
 """Digits that are a password and no count, where a variable can hold nothing but text."""
 _LONGEST_VALUE = 20_000
@@ -58,7 +72,7 @@ _TEXT = re.compile(r"[^<\n]++(?=</)")
 _BLOCK = re.compile(r"[|>][+-]?\d?[ \t]*\n")
 
 
-def by_name(text: str, names: Iterable[Span]) -> Iterator[Span]:
+def spans(text: str, names: Iterable[Span]) -> Iterator[Span]:
     """Give the secrets of a text that stand behind the telling names in it."""
     covered = range(0)
     for start, end, kind in names:
@@ -81,6 +95,8 @@ def by_name(text: str, names: Iterable[Span]) -> Iterator[Span]:
 
 def telling_names(text: str) -> Iterator[Span]:
     """Give the names in a text that say that a secret may follow."""
+    if not may_show(text):
+        return
     lower = text.lower()
     if len(lower) != len(text):
         lower = text.replace("\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}", "I").lower()
@@ -100,6 +116,7 @@ def telling_names(text: str) -> Iterator[Span]:
 def _name_start(text: str, at: int) -> int:
     r"""Give where a name begins; the `n` of an escaped `\n` is no part of it."""
     least = max(at - _LONGEST_NAME, 0)
+    at = least + len(text[least:at].rstrip(_IN_NAMES))
     while at > least and (text[at - 1].isalnum() or text[at - 1] in "_.-"):
         at -= 1
     return at + 1 if text[at - 1 : at] == "\\" and text[at] in "nrt" else at
@@ -136,7 +153,8 @@ class _Place:
             return None
         if quote in {'"', "'"}:
             return self._quoted(kind, quote=quote)
-        if self.first and self.sign == ":" and (block := _BLOCK.match(self.text, self.at)):
+        heads = self.sign == ":" and (self.first or self.opened)
+        if heads and (block := _BLOCK.match(self.text, self.at)):
             return self._block(kind, start=block.end())
         if self.sign == ":" and self.text[self.at - 1] == ":" and not self.header:
             return None

@@ -7,12 +7,17 @@ counting braces, in YAML by indentation, so that half an object and a list of ma
 import re
 from collections.abc import Iterator
 
+from guardrails.hygiene.secrets.by_name import block_scalar
 from guardrails.hygiene.secrets.keys import IN_OBJECT, is_secret
-from guardrails.hygiene.secrets.named import block_scalar
-from guardrails.hygiene.secrets.shapes import Span
+from guardrails.hygiene.secrets.screen import screen
+from guardrails.hygiene.secrets.spans import Span
 
 _FURTHEST = 2_000_000
 """Characters looked at around one `kind`: a Secret holds 1 MiB at most (Kubernetes, Secrets)."""
+
+SIGNS = (r"Secret(?:List)?(?:[\"'\\\s]|$)",)
+may_show = screen(*SIGNS)
+"""Tells whether the word stands in a text, on whatever layer of escapes."""
 
 _JSON_KIND = re.compile(r'kind"\s{0,20}:\s{0,20}"Secret(?:List)?"')
 _JSON_DATA = re.compile(r'"(?:data|stringData)"\s{0,20}:\s{0,20}\{')
@@ -24,8 +29,10 @@ _YAML_ENTRY = re.compile(r"( *)([^\s:#][^:\n]{0,253}):[ \t]+(?=\S)")
 _YAML_VALUE = re.compile(r"\"((?:[^\"\\\n]++|\\.)*+)|'([^'\n]*+)|([^\n]++)")
 
 
-def by_object(text: str) -> Iterator[Span]:
+def spans(text: str) -> Iterator[Span]:
     """Give the values that Secrets in a text hold."""
+    if not may_show(text):
+        return
     before = -1
     for found in _JSON_KIND.finditer(text):
         start, end = _braces_around(text, found.start())

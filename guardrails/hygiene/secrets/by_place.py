@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 from guardrails.actions.tables import tokens
 from guardrails.hygiene.secrets.keys import is_secret
-from guardrails.hygiene.secrets.shapes import Span
+from guardrails.hygiene.secrets.screen import screen
+from guardrails.hygiene.secrets.spans import Span
 
 _CHAR = r"(?:[^\s\"'`<>\\/@]|\\(?![\"'nrtu/\\]))"
 _USERINFO = re.compile(
@@ -88,9 +89,14 @@ _LONGEST_LOCAL = 64
 """RFC 5321, 4.5.3.1.1."""
 
 
-def by_place(text: str) -> Iterator[Span]:
+_ADDRESSES = (r"@[A-Za-z0-9-]+\.", r"://\S*@", r"jdbc:oracle")
+_may_address = screen(*_ADDRESSES)
+"""Mail and passwords in URLs, but not the digests of images."""
+
+
+def spans(text: str) -> Iterator[Span]:
     """Give the secrets of a text that stand in a place for secrets."""
-    if "@" in text:
+    if _may_address(text):
         yield from _in_urls(text)
         yield from _addresses(text)
     for run, flag in _runs(text):
@@ -104,7 +110,14 @@ def runs_client(text: str) -> bool:
     return next(_runs(text), None) is not None
 
 
+_may_run = screen("|".join(_CLIENTS))
+SIGNS = (*_ADDRESSES, *_CLIENTS)
+may_show = screen(*_ADDRESSES, "|".join(_CLIENTS))
+
+
 def _runs(text: str) -> Iterator[tuple[re.Match[str], re.Pattern[str]]]:
+    if not _may_run(text):
+        return
     for letters, clients in _CLIENTS.items():
         if letters not in text:
             continue
