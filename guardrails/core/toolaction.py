@@ -38,7 +38,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str = ""
     namespace: str = ""
     selector: str = ""
-    """Label selector, as written."""
+    """What narrows a list: label and field selectors, as written."""
     every_namespace: bool = False
 
 

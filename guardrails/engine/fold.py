@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 
 from guardrails.actions.classify import classify
+from guardrails.actions.facts.ledger import Ledger
+from guardrails.actions.facts.noting import noted, written
 from guardrails.core.decisions import Decision, EnforcedAction, Next, Reason, Verdict
 from guardrails.core.events import (
     AgentHandedOff,
@@ -46,7 +48,7 @@ from guardrails.engine.names import names_in
 from guardrails.engine.reports import on_gate_reported, on_watch_reported
 from guardrails.engine.requests import on_requested
 from guardrails.engine.rules import Rules
-from guardrails.engine.state import SessionState
+from guardrails.engine.state import OpenCall, SessionState
 
 replace = msgspec.structs.replace
 
@@ -236,11 +238,27 @@ def _on_returned(state: SessionState, event: Event, returned: ToolReturned) -> S
         # A write that failed may still have changed something, so it counts for timing.
         if call.effect in {Effect.WRITE, Effect.DESTRUCTIVE}:
             changes["last_write_at"] = event.at
+        changes["ledger"] = _entered(state.ledger, call, event, returned)
     ok = returned.status is ToolStatus.OK
     changes["early"] = early.noted_return(state.early, returned, ok=ok)
     if ok:
         changes["names"] = state.names.add(names_in(returned.text))
     return replace(state, **changes)
+
+
+def _entered(ledger: Ledger, call: OpenCall, event: Event, returned: ToolReturned) -> Ledger:
+    """Enter a call into the ledger: what it changed is in doubt, then what it showed stands."""
+    if call.followed is None or returned.status is ToolStatus.BLOCKED:
+        return ledger
+    doubted = written(ledger, call.followed, step=event.step)
+    return noted(
+        doubted,
+        call.followed,
+        returned.text,
+        step=event.step,
+        at=event.at,
+        call_id=returned.call_id,
+    )
 
 
 def _on_error(state: SessionState, error: ErrorRaised, quiet: Decision) -> Step:

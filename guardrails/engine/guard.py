@@ -47,6 +47,7 @@ from guardrails.engine.waiting import run_sync
 from guardrails.errors import UsageError
 from guardrails.gates.base import AskingRun, Gate, GateRequest, GateRun
 from guardrails.gates.watching import Pace, named, watch_run
+from guardrails.hygiene.redact import clipped
 from guardrails.policy.allowing import allowable
 from guardrails.policy.models import Settings
 from guardrails.policy.stored import policy_digest, settings_text
@@ -140,7 +141,7 @@ class Guard:
         Raises:
             TraceError: The data is not a stored session.
         """
-        session = self._session(decode_session(data))
+        session = self._session(decode_session(data), given=self.incident)
         self.store.put(key, session)
         return session
 
@@ -282,17 +283,18 @@ class Guard:
     def fail(self, session: Session, error: BaseException, *, where: str) -> Decision:
         """Record an exception that leaves the agent; the run ends `aborted`."""
         return session.observe(
-            ErrorRaised(error=type(error).__name__, message=str(error)[:500], where=where)
+            ErrorRaised(error=type(error).__name__, message=clipped(str(error), 500), where=where)
         )
 
     def _request(self, session: Session, end: EndRequested, *, wait: bool) -> GateRequest:
         state = session.state
         return GateRequest(
-            incident=state.incident or Incident(task=""),
+            incident=session.incident,
             claim=end.claim,
             wait=wait,
             last_write_at=state.last_write_at,
             observed=state.names.all(),
+            ledger=state.ledger,
             allowances=state.allowances,
             wait_at_most_seconds=self._time_left(state),
         )
@@ -341,7 +343,7 @@ class Guard:
         return max(0.0, self.settings.budgets.wall_time - spent)
 
     async def _open(self, gate: Gate, session: Session) -> GateRun:
-        return await gate.open(session.state.incident or Incident(task=""))
+        return await gate.open(session.incident)
 
     def _nothing_seen(self, request: GateRequest, error: Exception | None) -> GateReport:
         """Return the report of a gate that is missing or broke: unknown, never a pass."""
@@ -362,8 +364,8 @@ class Guard:
             summary=said,
         )
 
-    def _session(self, stored: StoredSession) -> Session:
-        return Session(stored, rules=self._rules, clock=self.clock, hooks=self.hooks)
+    def _session(self, stored: StoredSession, *, given: Incident | None = None) -> Session:
+        return Session(stored, rules=self._rules, clock=self.clock, hooks=self.hooks, given=given)
 
 
 def _broken_gate(name: str, error: Exception, clock: Clock) -> Evidence:
@@ -371,7 +373,7 @@ def _broken_gate(name: str, error: Exception, clock: Clock) -> Evidence:
         check=CheckId("gate-ran"),
         state=EvidenceState.UNKNOWN,
         subject=SourceRef(source=name, detail=type(error).__name__),
-        observed=str(error)[:500],
+        observed=clipped(str(error), 500),
         expected="a report",
         at=clock.now(),
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from guardrails.actions.facts.asked import followed
 from guardrails.core.decisions import Decision, Next, Reason, Verdict
 from guardrails.core.events import Event, ToolRequested
 from guardrails.core.toolaction import Effect, ToolAction
@@ -87,7 +88,12 @@ def _running(state: SessionState, asked: _Asked, decision: Decision) -> Step:
     """Remember a call that runs."""
     call, action = asked.call, asked.action
     state = phases.called(state, asked.event, call, action)
-    opened = OpenCall(call_id=call.call_id, tool=call.tool, effect=action.effect)
+    opened = OpenCall(
+        call_id=call.call_id,
+        tool=call.tool,
+        effect=action.effect,
+        followed=followed(action, tool=call.tool, arguments=call.arguments),
+    )
     open_calls = (*state.open_calls[1 - OPEN_CALLS_LIMIT :], opened)
     state = replace(state, open_calls=open_calls)
     if asked.settings.hygiene.early == "none":

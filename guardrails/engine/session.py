@@ -1,7 +1,7 @@
 """A session: one run's state behind a lock, with its clock and hooks.
 
-Tool calls run in parallel threads, so `observe` is serialized per run. The session stamps facts
-into events and hands them to the fold; it decides nothing itself.
+Tool calls run in parallel threads, so `observe` is serialized per run. The session takes secrets
+out of facts, stamps them into events and hands those to the fold; it decides nothing itself.
 """
 
 import threading
@@ -10,13 +10,16 @@ from collections import deque
 
 import msgspec
 
+from guardrails.actions.facts.fact import Fact
+from guardrails.actions.facts.views import standing
 from guardrails.core.clock import Clock
 from guardrails.core.decisions import Decision
-from guardrails.core.events import AnyFact, Event, ModelReplied, NodeRan
+from guardrails.core.events import AnyFact, Event, ModelReplied, NodeRan, RunStarted
 from guardrails.core.evidence import GateProgress
 from guardrails.core.findings import Finding
 from guardrails.core.hooks import HookSet, RunEnded
 from guardrails.core.ids import RunId
+from guardrails.core.incident import Incident
 from guardrails.core.outcome import Outcome
 from guardrails.core.result import RunResult
 from guardrails.core.toolaction import ToolAnnotations
@@ -24,11 +27,14 @@ from guardrails.core.versions import newer_version, update_needed
 from guardrails.engine.fold import fold
 from guardrails.engine.phases import look_due, shows
 from guardrails.engine.rules import Rules
+from guardrails.engine.scrub import scrubbed
 from guardrails.engine.state import STATE_SCHEMA, SessionState
 from guardrails.engine.work import work_done
 from guardrails.errors import RunEndedError, TraceError
 from guardrails.gates.base import GateRun
 from guardrails.hygiene.context import Context
+
+replace = msgspec.structs.replace
 
 FINDINGS_LIMIT = 500
 """Findings kept for the result, newest first to stay; the failure vector counts all of them."""
@@ -51,6 +57,7 @@ class Session:
         rules: Rules,
         clock: Clock,
         hooks: HookSet,
+        given: Incident | None = None,
     ) -> None:
         self._state = stored.state
         self._findings = deque(stored.findings, maxlen=FINDINGS_LIMIT)
@@ -60,6 +67,7 @@ class Session:
         self._lock = threading.RLock()
         self.context = Context(self.rules.settings.hygiene)
         """What the run's models are sent."""
+        self._given = given
         self.gate_run: GateRun | None = None
         """The gate opened for this run; None until the first look."""
 
@@ -74,6 +82,19 @@ class Session:
         return self._state
 
     @property
+    def incident(self) -> Incident:
+        """What the run is about, in the words it was given: the gate asks with labels and queries.
+
+        Neither events nor the stored session have words that hold a secret. After a restart they
+        come from the guard's own incident, if that is the one of the run.
+        """
+        known = self._state.incident or Incident(task="")
+        given = self._given
+        if given is None or _words(scrubbed(given)) != _words(known):
+            return known
+        return replace(known, task=given.task, alerts=given.alerts, slo=given.slo)
+
+    @property
     def outcome(self) -> Outcome | None:
         """How the run ended, or None while it goes on."""
         return self._state.outcome
@@ -83,6 +104,14 @@ class Session:
         """The findings so far (the newest 500)."""
         with self._lock:
             return tuple(self._findings)
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """What tools said and nothing was changed since, those seen last at the end.
+
+        `guardrails.actions.facts.views` answers further questions about `state.ledger`.
+        """
+        return standing(self._state.ledger)
 
     @property
     def rules(self) -> Rules:
@@ -111,9 +140,13 @@ class Session:
             agent: Which agent it happened to, where a run has several.
 
         Returns:
-            What the adapter must do. Hooks have seen event, findings and decision by then.
+            What the adapter must do. Hooks have seen event, findings and decision by then; no
+            secret is in any of them.
         """
         began = time.perf_counter()
+        if isinstance(fact, RunStarted):
+            self._given = fact.incident
+        fact = scrubbed(fact, self.context.redacted)
         with self._lock:
             before = self._state
             turn = isinstance(fact, ModelReplied) or (isinstance(fact, NodeRan) and fact.turn)
@@ -141,7 +174,7 @@ class Session:
 
     def progress(self, progress: GateProgress) -> None:
         """Pass on what a waiting gate says; it is telemetry and changes nothing."""
-        self._hooks.emit(self.run, msgspec.structs.replace(progress, run=self.run))
+        self._hooks.emit(self.run, replace(scrubbed(progress), run=self.run))
 
     def result(self) -> RunResult:
         """Return how the run ended.
@@ -203,6 +236,11 @@ class Session:
             input_tokens=state.input_tokens,
             output_tokens=state.output_tokens,
         )
+
+
+def _words(incident: Incident) -> tuple[object, ...]:
+    """Return what an answer to a question leaves as it is."""
+    return incident.task, incident.alerts, incident.slo
 
 
 def decode_session(data: bytes) -> StoredSession:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from guardrails.actions.facts.ledger import Ledger
 from guardrails.core.allowances import Allowance
 from guardrails.core.claims import Claim
 from guardrails.core.decisions import Reason
@@ -16,7 +17,7 @@ from guardrails.core.ids import CallId, RunId
 from guardrails.core.incident import Incident
 from guardrails.core.outcome import Outcome
 from guardrails.core.questions import Answer, Question
-from guardrails.core.toolaction import Effect
+from guardrails.core.toolaction import Effect, ToolAction
 from guardrails.core.versions import version_field
 from guardrails.detectors.registry import DetectorStates
 from guardrails.engine.alignment import Alignment
@@ -40,6 +41,8 @@ class OpenCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     call_id: CallId
     tool: str
     effect: Effect
+    followed: ToolAction | None = None
+    """What the ledger needs of it, bounded; None if it has nothing to say of the cluster."""
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -72,6 +75,8 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     open_calls: tuple[OpenCall, ...] = ()
     last_write_at: datetime | None = None
     names: NameSet = NameSet()
+    ledger: Ledger = Ledger()
+    """What tools said of objects and alerts."""
     allowances: tuple[Allowance, ...] = ()
     """Losses that a person allowed in this run."""
 

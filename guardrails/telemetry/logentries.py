@@ -258,8 +258,13 @@ def _fields_of_decision(decision: Decision) -> Fields:
 
 
 def _detail_of(decision: Decision) -> str:
-    """Leave an error's words out: the line of the error itself has them, if it may."""
-    return "" if decision.reason is Reason.ERROR else decision.to_person
+    """Leave out what quotes an error, a call or the model: words that were given to a tool."""
+    return "" if decision.reason in _QUOTING else decision.to_person
+
+
+_QUOTING = frozenset(
+    {Reason.ERROR, Reason.BAD_CALL, Reason.INVENTED, Reason.UNREAD, Reason.MISMATCH}
+)
 
 
 def _fields_of_finding(finding: Finding) -> Fields:

@@ -24,6 +24,7 @@ from guardrails.core.events import (
     RunPaused,
     RunResumed,
     RunStarted,
+    StepTakenBack,
     ToolCall,
     ToolRequested,
     ToolReturned,
@@ -78,12 +79,14 @@ FACTS = st.one_of(
         usage=st.none() | st.builds(Usage, input_tokens=st.integers(0, 50)),
     ),
     st.builds(NodeRan, node=TEXT, turn=st.booleans()),
+    st.builds(StepTakenBack, call_ids=st.tuples(CALLS), reason=TEXT, steps=st.integers(0, 2)),
     st.builds(
         ToolRequested,
         call_id=CALLS,
         tool=TOOLS,
         arguments=ARGUMENTS,
         annotations=st.none() | st.builds(ToolAnnotations, read_only=st.none() | st.booleans()),
+        fault=st.sampled_from(["", "", "There is no tool kubctl."]),
     ),
     st.builds(
         ToolReturned,

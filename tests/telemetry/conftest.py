@@ -106,6 +106,8 @@ def facts() -> list[AnyFact]:
         ToolRequested(call_id=call.call_id, tool=call.tool, arguments=call.arguments),
         ToolReturned(call_id=call.call_id, tool="kubectl", text=SECRET, size=7),
         ToolReturned(call_id=CallId("c2"), tool="my_own_tool", status=ToolStatus.ERROR),
+        ContextFiltered(before=9000, after=4000, left={"repeated": 2}),
+        StepTakenBack(call_ids=(call.call_id,), reason=SECRET, steps=1),
         AgentHandedOff(to="helper"),
         RunPaused(reason=PauseReason.INTERRUPT, detail=SECRET),
         RunResumed(detail=SECRET),

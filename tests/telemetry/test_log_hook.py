@@ -8,9 +8,9 @@ import pytest
 import structlog
 
 from guardrails.core.decisions import Decision, Verdict
-from guardrails.core.events import AnyFact, EndRequested, ErrorRaised, ExitKind
+from guardrails.core.events import AnyFact, EndRequested, ErrorRaised, ExitKind, ToolRequested
 from guardrails.core.hooks import Record, RunEnded
-from guardrails.core.ids import RunId
+from guardrails.core.ids import CallId, RunId
 from guardrails.core.outcome import Outcome
 from guardrails.engine import Guard, SessionKey
 from guardrails.telemetry.logs import StructlogHook, configure_json_logs, json_logger
@@ -38,6 +38,8 @@ def test_each_record_has_its_name_and_level(records: list[Record]) -> None:
         ("tool.requested", "debug"),
         ("tool.returned", "debug"),
         ("tool.returned", "debug"),
+        ("context.filtered", "debug"),
+        ("step.taken_back", "warning"),
         ("agent.handed_off", "info"),
         ("run.paused", "info"),
         ("run.resumed", "info"),
@@ -80,6 +82,18 @@ def test_the_decision_on_an_error_does_not_quote_it(fact: AnyFact) -> None:
     session = guard.begin(SessionKey("k"), adapter="test")
     session.observe(fact)
     assert session.outcome is Outcome.ABORTED
+    assert "hunter2" not in stream.getvalue()
+
+
+def test_what_is_wrong_with_a_call_is_not_quoted() -> None:
+    """It names the arguments that were given; the trace has it."""
+    stream = io.StringIO()
+    guard = Guard(hooks=[StructlogHook(json_logger(stream, level=logging.DEBUG))])
+    session = guard.begin(SessionKey("k"), adapter="test")
+    fault = 'replicas of scale must be a whole number, and "hunter2" is not.'
+    decision = session.observe(ToolRequested(call_id=CallId("c1"), tool="scale", fault=fault))
+    assert decision.to_person == fault
+    assert '"reason": "bad-call"' in stream.getvalue()
     assert "hunter2" not in stream.getvalue()
 
 

@@ -12,7 +12,7 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from guardrails.core.decisions import Decision
-from guardrails.core.events import ContextFiltered, Event
+from guardrails.core.events import ContextFiltered, Event, GateReported
 from guardrails.core.hooks import HookSet, Record, RunEnded
 from guardrails.core.ids import RunId
 from guardrails.core.outcome import Outcome
@@ -192,10 +192,12 @@ def test_threads_lose_no_count(registry: CollectorRegistry, records: list[Record
     """Runs in parallel threads add up."""
     hook = PrometheusHook(registry)
 
+    judged = next(r for r in records if isinstance(r, Event) and isinstance(r.fact, GateReported))
+
     def work(number: int) -> None:
         run = RunId(f"t{number}")
         for _ in range(100):
-            hook.on_record(run, records[10])
+            hook.on_record(run, judged)
         hook.on_record(run, ended(run))
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
