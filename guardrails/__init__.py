@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from guardrails.core.outcome import Outcome
     from guardrails.core.result import RunResult
     from guardrails.engine import Guard, Session, replay
-    from guardrails.errors import GuardrailsError, InstallationConflict
+    from guardrails.errors import GuardrailsError
     from guardrails.gates.alerts.alertmanager import Alertmanager
     from guardrails.gates.alerts.prometheus import Prometheus
     from guardrails.gates.base import Gate
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from guardrails.integrations.drive import drive
     from guardrails.integrations.langchain import GuardrailMiddleware
     from guardrails.integrations.langgraph import guard
+    from guardrails.integrations.recalling import recall
+    from guardrails.integrations.sending import clean_context
     from guardrails.integrations.tools import guard_tools
     from guardrails.policy.incidents import load_incident
     from guardrails.policy.load import load_settings
@@ -66,7 +68,6 @@ _HOMES = {
     "GuardrailsError": "errors",
     "Hook": "core.hooks",
     "Incident": "core.incident",
-    "InstallationConflict": "errors",
     "KubernetesReader": "gates.kubernetes.client",
     "Outcome": "core.outcome",
     "Prometheus": "gates.alerts.prometheus",
@@ -79,11 +80,13 @@ _HOMES = {
     "Tier": "core.evidence",
     "TraceFileHook": "telemetry.jsonl",
     "Workload": "core.incident",
+    "clean_context": "integrations.sending",
     "drive": "integrations.drive",
     "guard": "integrations.langgraph",
     "guard_tools": "integrations.tools",
     "load_incident": "policy.incidents",
     "load_settings": "policy.load",
+    "recall": "integrations.recalling",
     "replay": "engine",
 }
 
@@ -108,7 +111,6 @@ __all__ = [
     "GuardrailsError",
     "Hook",
     "Incident",
-    "InstallationConflict",
     "KubernetesReader",
     "Outcome",
     "Prometheus",
@@ -121,11 +123,13 @@ __all__ = [
     "Tier",
     "TraceFileHook",
     "Workload",
+    "clean_context",
     "drive",
     "guard",
     "guard_tools",
     "load_incident",
     "load_settings",
+    "recall",
     "replay",
 ]
 

@@ -13,13 +13,15 @@ from typing import Any, cast
 from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import BaseMessage
 from langchain_core.messages import ToolCall as LangChainCall
-from langchain_core.outputs import ChatGeneration, LLMResult
+from langchain_core.outputs import LLMResult
 from langgraph.errors import GraphBubbleUp, GraphInterrupt, ParentCommand
 
 from guardrails.integrations.handoff import handoff_in
 from guardrails.integrations.messages import requested_of, result_in
+from guardrails.integrations.modelcalls import mend_reply, note_bound, reply_in
+from guardrails.integrations.recalling import is_recall_run
 from guardrails.integrations.watch import Running, Watch
 
 
@@ -48,20 +50,22 @@ class GuardCallbacks(BaseCallbackHandler):
         metadata: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Refuse a turn that the budgets no longer allow."""
-        del serialized, messages, kwargs
+        """Refuse a turn that the budgets no longer allow, and see which tools are bound."""
+        del serialized, messages
         self._watch.halt_if_told()
+        agent = agent_of(metadata)
+        note_bound(self._watch.session, kwargs, agent=agent)
         with self._lock:
-            self._agents[run_id] = agent_of(metadata)
+            self._agents[run_id] = agent
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
-        """Take a model turn."""
+        """Take a model turn; calls in it that did not parse are mended before anybody reads it."""
         del kwargs
         agent = self._left(run_id)
-        for generation in response.generations[0][:1] if response.generations else ():
-            message = generation.message if isinstance(generation, ChatGeneration) else None
-            if isinstance(message, AIMessage):
-                self._watch.replied(message, agent=agent, by_callback=True)
+        message = reply_in(response)
+        if message is not None:
+            mended = mend_reply(self._watch.session, message, agent=agent)
+            self._watch.replied(message, agent=agent, by_callback=True, mended=mended)
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         """Take a model call that failed; the agent may still retry it."""
@@ -83,6 +87,9 @@ class GuardCallbacks(BaseCallbackHandler):
         """Take a call, and hold it if nothing else guards it and it must not run."""
         name = str(kwargs.get("name") or serialized.get("name") or "")
         call_id = str(kwargs.get("tool_call_id") or run_id)
+        if is_recall_run(metadata):
+            self._watch.passed_over(call_id)
+            return
         call = LangChainCall(
             type="tool_call", name=name, args=_plain(inputs, input_str), id=call_id
         )

@@ -171,8 +171,9 @@ class _Drive:
             done = await self._pass(given)
             given, interrupts = await self._after(done)
             if self.session.outcome is not None:
-                result = self.session.result()
-                return Driven(result=result, state=self.state, interrupts=interrupts)
+                clean = self.refusals.cleaned(self.state, self.session)
+                state = self.shape.merged(self.state, clean)
+                return Driven(result=self.session.result(), state=state, interrupts=interrupts)
 
     async def _clarify(self) -> None:
         """Ask a person what is not clear; an answer may bring up another question."""
@@ -199,8 +200,14 @@ class _Drive:
             return await self._resumed(paused)
         self.begun = None
         if (held := done.exit.held) is not None:
-            again = self.refusals.answering(self.state, call_id=held.call_id, said=held.to_model)
+            again = self.refusals.answering(
+                self.state, call_id=held.call_id, said=held.to_model, session=self.session
+            )
             return self._entering(again), ()
+        if (unread := self.refusals.resending(done)) is not None:
+            if not done.watch.must_halt:
+                return self._entering(unread), ()
+            done.exit.way = Way.HALTED
         departure = departure_of(done, claim=self.claim)
         self.state = departure.state
         if self.session.outcome is not None:

@@ -20,6 +20,7 @@ from guardrails.core.decisions import Decision
 from guardrails.core.events import EndRequested, ExitKind
 from guardrails.core.incident import Goal
 from guardrails.engine import Session
+from guardrails.hygiene.redact import clipped
 from guardrails.integrations.holding import goal_of
 from guardrails.integrations.messages import last_reply, message_text, with_repairs
 from guardrails.integrations.replies import (
@@ -32,6 +33,7 @@ from guardrails.integrations.replies import (
     outcome_state,
 )
 from guardrails.integrations.seen import was_seen
+from guardrails.integrations.surgery import surgery_on
 
 DETAIL_LIMIT = 300
 """Characters of another middleware's closing words that go into the trace."""
@@ -58,7 +60,7 @@ def leaving(state: Mapping[str, Any], session: Session) -> EndRequested:
         detail = "no message of the model is left in the history"
         return EndRequested(exit=ExitKind.MIDDLEWARE_END, detail=detail)
     if not was_seen(session, "reply", reply.id):
-        return EndRequested(exit=ExitKind.MIDDLEWARE_END, detail=reply.text[:DETAIL_LIMIT])
+        return EndRequested(exit=ExitKind.MIDDLEWARE_END, detail=clipped(reply.text, DETAIL_LIMIT))
     if not reply.tool_calls:
         return _without_calls(reply, goal)
     answered = {result.tool_call_id for result in results}
@@ -125,11 +127,22 @@ def ending(state: Mapping[str, Any], session: Session) -> Update:
         return update
     messages: list[AnyMessage] = state["messages"]
     closing = [] if messages and is_closing(messages[-1]) else [closing_message(result)]
-    update["messages"] = _grown(messages, closing)
+    update["messages"] = _closed(messages, closing, session)
     claimed = result.claim is not None and result.claim.kind in _CLAIMS_OF_SUCCESS
     if claimed and state.get("structured_response") is not None:
         update["structured_response"] = None
     return update
+
+
+def _closed(
+    messages: list[AnyMessage], closing: list[AIMessage], session: Session
+) -> list[BaseMessage]:
+    """Return the update that ends a history: what was taken back goes, open calls are answered."""
+    found = surgery_on(session, messages)
+    if found is None:
+        return _grown(messages, closing)
+    session.observe(found.fact)
+    return [*found.update(messages), *closing]
 
 
 _CLAIMS_OF_SUCCESS = frozenset({ClaimKind.MITIGATED, ClaimKind.DIAGNOSED})

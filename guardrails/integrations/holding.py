@@ -22,6 +22,7 @@ from guardrails.core.events import (
 )
 from guardrails.core.incident import Goal
 from guardrails.engine import Guard, Session
+from guardrails.hygiene.redact import clipped
 from guardrails.integrations.messages import returned_of
 from guardrails.integrations.owner import own
 from guardrails.integrations.seen import first_time, forget
@@ -95,6 +96,25 @@ def hold_sync(
     return _told(session, request, decision, agent=agent)
 
 
+def hold_unreadable(session: Session, request: ToolRequested, *, agent: str = "") -> Decision:
+    """Ask the guard about a call that no tool can run, and record it as returned.
+
+    Args:
+        session: The run.
+        request: The call, with what is wrong with it.
+        agent: Which agent wrote it.
+    """
+    first_time(session, "request", request.call_id)
+    decision = session.observe(request, agent=agent)
+    if first_time(session, "return", request.call_id):
+        said = decision.to_model or request.fault
+        blocked = returned_of(
+            said, call_id=request.call_id, tool=request.tool, status=ToolStatus.BLOCKED
+        )
+        session.observe(blocked, agent=agent)
+    return decision
+
+
 def note_returned(
     session: Session,
     value: object,
@@ -118,7 +138,7 @@ def note_tool_error(
         session.observe(
             ErrorRaised(
                 error=type(error).__name__,
-                message=str(error)[:500],
+                message=clipped(str(error), 500),
                 where=f"tool:{tool}",
                 fatal=False,
             ),

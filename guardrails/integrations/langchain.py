@@ -26,7 +26,7 @@ from langgraph.types import Command
 
 from guardrails.core.events import EndRequested, ExitKind
 from guardrails.core.incident import Incident
-from guardrails.engine import Guard, SessionKey
+from guardrails.engine import Guard, Session, SessionKey
 from guardrails.integrations.asking import ask, ask_sync
 from guardrails.integrations.claiming import STRUCTURED
 from guardrails.integrations.exits import Update, leaving
@@ -45,12 +45,15 @@ from guardrails.integrations.middleware_turns import (
     note_reply,
     pausing,
     prepared_request,
+    sent_back,
     settled,
     settled_early,
     silence,
     without_door,
+    without_taken_back,
 )
 from guardrails.integrations.owner import current_owner
+from guardrails.integrations.recalling import may_leave_out, recall
 from guardrails.integrations.replies import (
     OUTCOME_KEY,
 )
@@ -114,6 +117,7 @@ class GuardrailMiddleware(AgentMiddleware[GuardrailState[ResponseT], ContextT, R
         self._guard = using
         self._incident = incident
         self._name = name
+        self.tools = [recall] if may_leave_out(using.settings.hygiene) else []
         self._tools = ToolHooks(lambda request: self._enter(state_of(request)))
 
     @property
@@ -144,6 +148,19 @@ class GuardrailMiddleware(AgentMiddleware[GuardrailState[ResponseT], ContextT, R
         """Do `before_agent` in an async agent."""
         return self.before_agent(state, runtime)
 
+    # Before the model
+
+    def before_model(self, state: GuardrailState[Any], runtime: Runtime[Any]) -> Update | None:
+        """Take steps out of the history that were taken back, before anybody builds on them."""
+        del runtime
+        return without_taken_back(state, self._session(state))
+
+    async def abefore_model(
+        self, state: GuardrailState[Any], runtime: Runtime[Any]
+    ) -> Update | None:
+        """Do `before_model` in an async agent."""
+        return self.before_model(state, runtime)
+
     # Around the model
 
     def wrap_model_call(
@@ -161,9 +178,9 @@ class GuardrailMiddleware(AgentMiddleware[GuardrailState[ResponseT], ContextT, R
             if not standing.owned:
                 standing.guard.settle_sync(standing.session, EndRequested(exit=ExitKind.BUDGET))
             return silence(standing)
-        with asking(standing):
+        with asking(standing) as mended:
             response = handler(prepared_request(standing, request))
-        note_reply(standing, response, request.runtime)
+        note_reply(standing, response, request.runtime, mended=mended)
         return self._kept(request.state, standing, response)
 
     async def awrap_model_call(
@@ -181,9 +198,9 @@ class GuardrailMiddleware(AgentMiddleware[GuardrailState[ResponseT], ContextT, R
             if not standing.owned:
                 await standing.guard.settle(standing.session, EndRequested(exit=ExitKind.BUDGET))
             return silence(standing)
-        with asking(standing):
+        with asking(standing) as mended:
             response = await handler(prepared_request(standing, request))
-        note_reply(standing, response, request.runtime)
+        note_reply(standing, response, request.runtime, mended=mended)
         return self._kept(request.state, standing, response)
 
     # After the model
@@ -192,6 +209,9 @@ class GuardrailMiddleware(AgentMiddleware[GuardrailState[ResponseT], ContextT, R
     def after_model(self, state: GuardrailState[Any], runtime: Runtime[Any]) -> Update | None:
         """Send empty and malformed answers back at once; stop a run whose budget is spent."""
         standing = self._enter(state)
+        unread = sent_back(state, standing, runtime)
+        if unread is not None:
+            return unread
         end = early_end(state, standing)
         if end is None:
             return go_on(state, standing, runtime)
@@ -204,6 +224,9 @@ class GuardrailMiddleware(AgentMiddleware[GuardrailState[ResponseT], ContextT, R
     ) -> Update | None:
         """Do `after_model` in an async agent."""
         standing = self._enter(state)
+        unread = sent_back(state, standing, runtime)
+        if unread is not None:
+            return unread
         end = early_end(state, standing)
         if end is None:
             return go_on(state, standing, runtime)
@@ -287,6 +310,14 @@ class GuardrailMiddleware(AgentMiddleware[GuardrailState[ResponseT], ContextT, R
         if not update:
             return response
         return ExtendedModelResponse(model_response=response, command=Command(update=update))
+
+    def _session(self, state: Mapping[str, Any]) -> Session | None:
+        """Return the run's session, if it has begun."""
+        owner = current_owner.get()
+        if owner is not None:
+            return owner.session
+        key = self._key(state)
+        return None if key is None else self._guard.find(key)
 
     def _enter(self, state: Mapping[str, Any]) -> Standing:
         standing = stand(self._guard, self._key(state), incident=self._incident)

@@ -6,7 +6,7 @@ cannot be read becomes text.
 
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import msgspec
 from langchain_core.language_models import BaseChatModel
@@ -32,24 +32,37 @@ from guardrails.core.events import (
 )
 from guardrails.core.ids import CallId
 from guardrails.core.toolaction import ToolAnnotations
+from guardrails.hygiene.redact import clipped
 
 _FINISH_KEYS = ("finish_reason", "stop_reason", "done_reason")
 """Where providers put it: OpenAI and Google, Anthropic, Ollama."""
 
+NOT_MENDED: Final[Mapping[str, str]] = {}
 
-def reply_of(message: AIMessage) -> ModelReplied:
-    """Turn a model's message into its fact: text, reasoning, calls, tokens, id."""
-    usage = message.usage_metadata
+
+def finish_reason_of(message: AIMessage) -> str:
+    """Return why a model stopped, in its provider's word; empty if it did not say."""
     metadata = cast("dict[str, object]", message.response_metadata)
-    finish = next((str(metadata[key]) for key in _FINISH_KEYS if metadata.get(key)), "")
+    return next((str(metadata[key]) for key in _FINISH_KEYS if metadata.get(key)), "")
+
+
+def reply_of(message: AIMessage, *, mended: Mapping[str, str] = NOT_MENDED) -> ModelReplied:
+    """Turn a model's message into its fact: text, reasoning, calls, tokens, id.
+
+    Args:
+        message: The message.
+        mended: What was wrong with arguments that were mended, by the id of the call.
+    """
+    usage = message.usage_metadata
     return ModelReplied(
-        text=message.text[:TEXT_LIMIT],
-        reasoning=_reasoning(message)[:TEXT_LIMIT],
+        text=clipped(message.text, TEXT_LIMIT),
+        reasoning=clipped(_reasoning(message), TEXT_LIMIT),
         tool_calls=tuple(
             ToolCall(
                 call_id=CallId(call["id"] or ""),
                 tool=call["name"],
                 arguments=arguments_json(call["args"]),
+                mended=mended.get(call["id"] or "", ""),
             )
             for call in message.tool_calls
         ),
@@ -57,23 +70,25 @@ def reply_of(message: AIMessage) -> ModelReplied:
         usage=Usage(input_tokens=usage["input_tokens"], output_tokens=usage["output_tokens"])
         if usage
         else None,
-        finish_reason=finish,
+        finish_reason=finish_reason_of(message),
         message_id=message.id or "",
     )
 
 
-def requested_of(call: LangChainCall, tool: BaseTool | None) -> ToolRequested:
+def requested_of(call: LangChainCall, tool: BaseTool | None, *, fault: str = "") -> ToolRequested:
     """Turn a tool call that is about to run into its fact.
 
     Args:
         call: The call.
         tool: The tool that will run it, for what it says of itself.
+        fault: What is wrong with its form.
     """
     return ToolRequested(
         call_id=CallId(call["id"] or ""),
         tool=call["name"],
         arguments=arguments_json(call["args"]),
         annotations=annotations_of(tool) if tool is not None else None,
+        fault=fault,
     )
 
 
@@ -96,7 +111,7 @@ def returned_of(
         call_id=CallId(call_id),
         tool=tool,
         status=status,
-        text=text[:TEXT_LIMIT],
+        text=clipped(text, TEXT_LIMIT),
         digest=blake2b(text.encode(errors="replace"), digest_size=16).hexdigest(),
         size=len(text),
     )
@@ -144,7 +159,7 @@ def annotations_of(tool: BaseTool) -> ToolAnnotations:
         destructive=_hint(hints, "destructiveHint"),
         idempotent=_hint(hints, "idempotentHint"),
         open_world=_hint(hints, "openWorldHint"),
-        description=tool.description[:TEXT_LIMIT],
+        description=clipped(tool.description, TEXT_LIMIT),
         returns_directly=tool.return_direct,
     )
 
@@ -206,7 +221,9 @@ def _missing(reply: AIMessage, results: Iterable[ToolMessage], *, said: str) -> 
 def _invalid(call: InvalidToolCall) -> ToolCall:
     raw = call["args"] or ""
     return ToolCall(
-        call_id=CallId(call["id"] or ""), tool=call["name"] or "", arguments=raw[:TEXT_LIMIT]
+        call_id=CallId(call["id"] or ""),
+        tool=call["name"] or "",
+        arguments=clipped(raw, TEXT_LIMIT),
     )
 
 

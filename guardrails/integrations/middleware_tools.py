@@ -33,10 +33,12 @@ from guardrails.integrations.holding import (
     note_returned,
     note_tool_error,
 )
-from guardrails.integrations.messages import requested_of, result_in
+from guardrails.integrations.messages import arguments_json, requested_of, result_in
+from guardrails.integrations.recalling import is_recall
 from guardrails.integrations.replies import blocked_message, outcome_state, stream_event
 from guardrails.integrations.seen import first_time, forget
 from guardrails.integrations.standing import ADAPTER, Standing
+from guardrails.integrations.toolspecs import fault_in, shown_in, shown_to
 
 ToolResult = ToolMessage | Command[Any]
 
@@ -51,9 +53,11 @@ class ToolHooks:
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], ToolResult]
     ) -> ToolResult:
         """Hold one call, then run it."""
+        if is_recall(request.tool):
+            return handler(request)
         standing = self._enter(request)
         standing.prepare_sync()
-        fact = requested_of(request.tool_call, request.tool)
+        fact = requested_of(request.tool_call, request.tool, fault=_fault(standing, request))
         decision = hold_sync(
             standing.guard,
             standing.session,
@@ -85,9 +89,11 @@ class ToolHooks:
         handler: Callable[[ToolCallRequest], Awaitable[ToolResult]],
     ) -> ToolResult:
         """Do `wrap` in an async agent."""
+        if is_recall(request.tool):
+            return await handler(request)
         standing = self._enter(request)
         await standing.prepare()
-        fact = requested_of(request.tool_call, request.tool)
+        fact = requested_of(request.tool_call, request.tool, fault=_fault(standing, request))
         decision = await hold(
             standing.guard,
             standing.session,
@@ -132,6 +138,23 @@ class ToolHooks:
         end = end_by(handoff, state_of(request), goal=goal_of(standing.session))
         decision = await standing.guard.settle(standing.session, end, agent=standing.agent)
         return _left(standing, request, handoff, decision)
+
+
+def _fault(standing: Standing, request: ToolCallRequest) -> str:
+    """Say what is wrong with a call's form.
+
+    A tool that is there says itself what it takes. One that is not may still be another
+    middleware's, if the model was shown it.
+    """
+    call = request.tool_call
+    text = arguments_json(call["args"])
+    if request.tool is not None:
+        return fault_in(request.tool, call["args"], text)
+    shown = shown_to(standing.session, agent=standing.agent)
+    if not shown.specs:
+        runtime = cast("ToolRuntime[Any, Any]", request.runtime)  # pyright: ignore[reportUnknownMemberType]  # LangGraph leaves ToolRuntime's parameters open
+        shown = shown_in(runtime.tools)
+    return shown.fault(call["name"], text)
 
 
 def _left(

@@ -4,7 +4,8 @@ A hook finds its session, waits for the guard where it must, and leaves the rest
 facts go to the session, decisions become updates of the agent's state.
 """
 
-from collections.abc import Generator
+import operator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,33 +22,54 @@ from langgraph.runtime import Runtime
 
 from guardrails.core.decisions import Decision, Next
 from guardrails.core.events import EndRequested, ErrorRaised, ExitKind, PauseReason
+from guardrails.engine import Session
+from guardrails.hygiene.redact import clipped
 from guardrails.integrations.asking import answers_told
 from guardrails.integrations.exits import Update, ending, leaving, refusal, refused_calls_only
-from guardrails.integrations.messages import annotations_of, last_reply, repairs, reply_of
+from guardrails.integrations.mending import answers_to_unreadable
+from guardrails.integrations.messages import (
+    NOT_MENDED,
+    annotations_of,
+    last_reply,
+    repairs,
+    reply_of,
+)
 from guardrails.integrations.middleware_state import ROOM_KEY, GuardrailState
+from guardrails.integrations.modelcalls import listening
+from guardrails.integrations.recalling import RECALL, is_recall
 from guardrails.integrations.replies import (
     closing_message,
     stopped_message,
     stopped_words,
     stream_event,
 )
-from guardrails.integrations.seen import first_time
+from guardrails.integrations.seen import first_time, was_seen
 from guardrails.integrations.sending import to_send
 from guardrails.integrations.standing import Standing
+from guardrails.integrations.surgery import surgery_on
 
 
 def note_reply(
     standing: Standing,
     response: ModelResponse[Any] | AIMessage | ExtendedModelResponse[Any],
     runtime: Runtime[Any],
+    *,
+    mended: Mapping[str, str] = NOT_MENDED,
 ) -> None:
-    """Record what the model said; what follows from it is done by `after_model`."""
+    """Record what the model said; what follows from it is done by `after_model`.
+
+    Args:
+        standing: Where the agent stands.
+        response: What came of the call.
+        runtime: LangGraph's.
+        mended: What was wrong with calls that were mended, by their ids.
+    """
     if isinstance(response, ExtendedModelResponse):
         response = response.model_response
     messages = [response] if isinstance(response, AIMessage) else response.result
     for message in messages:
         if isinstance(message, AIMessage) and first_time(standing.session, "reply", message.id):
-            standing.session.observe(reply_of(message), agent=standing.agent)
+            standing.session.observe(reply_of(message, mended=mended), agent=standing.agent)
     _note_drain(standing, runtime)
 
 
@@ -62,8 +84,9 @@ def with_tools_of_phase(
     standing: Standing, request: ModelRequest[ContextT]
 ) -> ModelRequest[ContextT]:
     """Leave out the tools that are not for where the run stands; a call of one is refused too."""
-    shown = [tool for tool in request.tools if _is_shown(standing, tool)]
-    return request if len(shown) == len(request.tools) else request.override(tools=shown)
+    shown = _with_recall([tool for tool in request.tools if _is_shown(standing, tool)])
+    same = len(shown) == len(request.tools) and all(map(operator.is_, shown, request.tools))
+    return request if same else request.override(tools=shown)
 
 
 def with_answers(standing: Standing, request: ModelRequest[ContextT]) -> ModelRequest[ContextT]:
@@ -78,10 +101,30 @@ def with_answers(standing: Standing, request: ModelRequest[ContextT]) -> ModelRe
     return request.override(messages=messages)
 
 
+def _with_recall(tools: Sequence[BaseTool | dict[str, Any]]) -> list[BaseTool | dict[str, Any]]:
+    """Offer `recall` once, beside tools whose results it can show, and never in place of another.
+
+    Two guards of one agent bring one each, and a user's own tool may have the name.
+    """
+    found = [tool for tool in tools if not (isinstance(tool, BaseTool) and is_recall(tool))]
+    ours = next((tool for tool in tools if isinstance(tool, BaseTool) and is_recall(tool)), None)
+    if ours is None or not found or any(_name_of(tool) == RECALL for tool in found):
+        return found
+    return [*found, ours]
+
+
+def _name_of(tool: BaseTool | dict[str, Any]) -> object:
+    if isinstance(tool, BaseTool):
+        return tool.name
+    return tool.get("name") or tool.get("function", {}).get("name")
+
+
 def _is_shown(standing: Standing, tool: BaseTool | dict[str, Any]) -> bool:
     if isinstance(tool, BaseTool):
+        if is_recall(tool):
+            return True
         return standing.session.shows(tool.name, annotations_of(tool))
-    named: object = tool.get("name") or tool.get("function", {}).get("name")
+    named = _name_of(tool)
     return not isinstance(named, str) or standing.session.shows(named)
 
 
@@ -96,10 +139,18 @@ def pausing(standing: Standing) -> Generator[None]:
 
 
 @contextmanager
-def asking(standing: Standing) -> Generator[None]:
-    """Ask the model, and record an exception or a cancellation that leaves it."""
+def asking(standing: Standing) -> Generator[Mapping[str, str]]:
+    """Ask the model, and record an exception or a cancellation that leaves it.
+
+    Yields:
+        What was wrong with calls that are mended on the way, by their ids. An owner listens itself.
+    """
     try:
-        yield
+        if standing.owned:
+            yield NOT_MENDED
+            return
+        with listening(standing.session, agent=standing.agent) as heard:
+            yield heard.mended
     except GraphBubbleUp:
         raise
     except Exception as error:
@@ -114,7 +165,7 @@ def _note_failure(standing: Standing, error: Exception) -> None:
     """Record an exception of the model; nothing of the agent runs after it."""
     if standing.owned:
         fact = ErrorRaised(
-            error=type(error).__name__, message=str(error)[:500], where="model", fatal=False
+            error=type(error).__name__, message=clipped(str(error), 500), where="model", fatal=False
         )
         standing.session.observe(fact, agent=standing.agent)
     else:
@@ -157,6 +208,37 @@ def _has_room(state: GuardrailState[Any]) -> bool:
     if now is None or before is None:
         return True
     return now >= (before - now) + 1 + 2
+
+
+def sent_back(
+    state: GuardrailState[Any], standing: Standing, runtime: Runtime[Any]
+) -> Update | None:
+    """Answer calls that could not be read; None when there are none to answer.
+
+    Calls beside them run. Without any, the agent would end here, so it goes back to its model.
+    """
+    reply, _ = last_reply(state["messages"])
+    if reply is None or not was_seen(standing.session, "reply", reply.id):
+        return None
+    answers = answers_to_unreadable(standing.session, reply, agent=standing.agent)
+    if answers is None:
+        return None
+    update = go_on(state, standing, runtime)
+    if standing.stopped:
+        return update
+    return {**update, "messages": answers} | ({} if reply.tool_calls else {"jump_to": "model"})
+
+
+def without_taken_back(state: GuardrailState[Any], session: Session | None) -> Update | None:
+    """Take wrong steps out of the agent's history, before its model is asked again."""
+    if session is None:
+        return None
+    messages = state["messages"]
+    found = surgery_on(session, messages)
+    if found is None:
+        return None
+    session.observe(found.fact)
+    return {"messages": found.update(messages)}
 
 
 def go_on(state: GuardrailState[Any], standing: Standing, runtime: Runtime[Any]) -> Update:

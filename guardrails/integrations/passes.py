@@ -28,6 +28,7 @@ from langgraph.types import Command
 
 from guardrails.core.events import EndRequested, ExitKind, PauseReason, RunPaused, RunResumed
 from guardrails.engine import Guard, Session
+from guardrails.hygiene.redact import clipped
 from guardrails.integrations.callbacks import GuardCallbacks
 from guardrails.integrations.claiming import Passed
 from guardrails.integrations.langgraph.shape import Graph, Shape
@@ -253,10 +254,10 @@ def question_in(interrupts: object) -> str:
     match interrupts:
         case list() | tuple():
             rows = cast("list[object] | tuple[object, ...]", interrupts)
-            return "; ".join(filter(None, map(question_in, rows)))[:500]
+            return clipped("; ".join(filter(None, map(question_in, rows))), 500)
         case _:
             value: object = getattr(interrupts, "value", interrupts)
-            return str(value)[:500]
+            return clipped(str(value), 500)
 
 
 def _said(signal: BaseException) -> str:

@@ -24,12 +24,15 @@ from guardrails.core.decisions import Decision, Reason
 from guardrails.core.events import EndRequested, ExitKind
 from guardrails.engine import Session
 from guardrails.errors import UsageError
+from guardrails.hygiene.redact import clipped
 from guardrails.integrations.claiming import OnRefusal, ReadClaim, end_of, resets_of
 from guardrails.integrations.holding import goal_of
 from guardrails.integrations.langgraph.shape import Graph, Shape
+from guardrails.integrations.mending import answers_to_unreadable
 from guardrails.integrations.messages import repairs, with_repairs
 from guardrails.integrations.passes import Pass, Way
 from guardrails.integrations.replies import NOT_RUN, feedback_message, marked_refused
+from guardrails.integrations.surgery import surgery_on
 
 _JUDGED = {Reason.GATE_FAILED, Reason.GATE_PENDING, Reason.GATE_UNKNOWN, Reason.REGRESSED}
 
@@ -73,7 +76,7 @@ class Refusals:
         """
         said = self._asked(state, decision, session)
         if said is not None:
-            return self._with_repairs(state, said)
+            return self._cleaned(state, self._with_repairs(state, said), session)
         if self.shape.messages is None:
             raise UsageError(
                 f"on_refusal gave nothing for graph {self.graph.get_name()!r}, which keeps no "
@@ -82,9 +85,11 @@ class Refusals:
         rows = self._rows(state)
         told = [*_marked(rows, decision), feedback_message(decision)]
         update = {**resets, self.shape.messages: told}
-        return self._with_repairs(state, Reentry(update=update))
+        return self._cleaned(state, self._with_repairs(state, Reentry(update=update)), session)
 
-    def answering(self, state: Mapping[str, Any], *, call_id: str, said: str) -> Reentry:
+    def answering(
+        self, state: Mapping[str, Any], *, call_id: str, said: str, session: Session
+    ) -> Reentry:
         """Return how a call that was held goes back in: answered, like any other."""
         rows = self._rows(state)
         mended = [
@@ -94,7 +99,44 @@ class Refusals:
             for answer in repairs(rows, said=NOT_RUN)
         ]
         update: dict[str, Any] = {self.shape.messages: mended} if self.shape.messages else {}
-        return Reentry(update=update)
+        return self._cleaned(state, Reentry(update=update), session)
+
+    def resending(self, done: Pass) -> Reentry | None:
+        """Return how calls that could not be read go back in, to the node that wrote them.
+
+        Returns:
+            None if the pass did not end by such a message, or the run's policy takes it for an end.
+        """
+        rows, key = self._rows(done.after), self.shape.messages
+        reply = rows[-1] if rows else None
+        if key is None or done.exit.way is not Way.ENDED or not isinstance(reply, AIMessage):
+            return None
+        if reply.tool_calls:
+            return None
+        answers = answers_to_unreadable(done.session, reply, agent=reply.name or "")
+        if answers is None:
+            return None
+        node = done.reader.speaker(key, reply)
+        again = Reentry(update={key: answers}, goto=(node,) if node else ())
+        if done.watch.must_halt:
+            return again  # nobody goes back in; whoever ends the run cleans the state
+        return self._cleaned(done.after, again, done.session)
+
+    def cleaned(self, state: Mapping[str, Any], session: Session) -> dict[str, Any]:
+        """Return the update that takes out of a state what was taken back; often none."""
+        return self._cleaned(state, Reentry(update={}), session).update
+
+    def _cleaned(self, state: Mapping[str, Any], reentry: Reentry, session: Session) -> Reentry:
+        key, rows = self.shape.messages, self._rows(state)
+        if key is None or not session.state.early.taken_back:
+            return reentry
+        whole = self.shape.merged({key: rows}, {key: reentry.update.get(key, [])})
+        found = surgery_on(session, cast("list[BaseMessage]", whole[key]))
+        if found is None:
+            return reentry
+        session.observe(found.fact)
+        update = {**reentry.update, key: Overwrite([_named(row) for row in found.messages])}
+        return Reentry(update=update, goto=reentry.goto)
 
     def closing(self, state: Mapping[str, Any], message: AIMessage) -> dict[str, Any]:
         """Return the update that ends the conversation with a message, its open calls answered."""
@@ -170,11 +212,13 @@ def departure_of(done: Pass, *, claim: ReadClaim | None) -> Departure:
         case Way.HALTED:
             return Departure(end=EndRequested(exit=ExitKind.BUDGET), state=done.after)
         case Way.RECURSION:
-            end = EndRequested(exit=ExitKind.RECURSION, detail=str(out.error)[:200])
+            end = EndRequested(exit=ExitKind.RECURSION, detail=clipped(str(out.error), 200))
             return Departure(end=end, state=done.after)
         case Way.FAILED:
             error = out.error
-            end = EndRequested(exit=ExitKind.ERROR, detail=f"{type(error).__name__}: {error}"[:500])
+            end = EndRequested(
+                exit=ExitKind.ERROR, detail=clipped(f"{type(error).__name__}: {error}", 500)
+            )
             return Departure(end=end, state=done.after)
         case Way.LEFT:
             return _handed_off(done, claim)

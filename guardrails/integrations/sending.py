@@ -1,54 +1,53 @@
-"""What models are sent: the history through the run's filters; and a tool that shows the rest.
+"""What models are sent: the history through the run's filters.
 
-`create_agent` gets both from the middleware. A graph of one's own puts `clean_context` before its
-model.
+`create_agent` gets it from the middleware. A graph of one's own puts `clean_context` before its
+model, and `recall` among its tools.
 """
 
-import operator
 import uuid
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated, Any, cast
+from typing import Any, cast
 
-from langchain_core.messages import AnyMessage, BaseMessage, ToolMessage
+from langchain_core.messages import AnyMessage, BaseMessage
 from langchain_core.prompt_values import PromptValue
 from langchain_core.runnables import Runnable, RunnableLambda
-from langchain_core.tools import tool
-from langgraph.prebuilt import InjectedState
 
 from guardrails.core.events import ContextFiltered
 from guardrails.engine import Guard, Session, SessionKey
-from guardrails.hygiene.compression.compress import compressed
-from guardrails.hygiene.redact import redacted
-from guardrails.hygiene.tokens import characters_of
+from guardrails.hygiene.sent import sent
 from guardrails.integrations.context import LangChainShape
+from guardrails.integrations.recalling import note_history
 from guardrails.integrations.standing import stand_at_tool
 
-RECALL = "recall"
-"""Name of the tool that shows a result again."""
-
 CLEAN = "clean_context"
-SHOWN = 20_000
-"""Characters of a result that is shown again; a longer one comes compressed."""
-
-_SHAPE = LangChainShape()
 
 
 def to_send(
     session: Session, messages: Sequence[BaseMessage], *, agent: str = ""
 ) -> list[AnyMessage] | None:
-    """Return what a model is sent in place of its history; None when that is the history itself."""
-    read = _SHAPE.read(messages)
+    """Return what a model is sent in place of its history; None when that is the history itself.
+
+    In shadow mode what would be left out is recorded, and the history is sent as it is.
+    """
+    shape = LangChainShape(session.context.memo)
+    note_history(session, messages, agent=agent)
     back = {str(one.call_id): one.reason for one in session.state.early.taken_back}
-    found = session.context.cleaned(read, agent=agent, taken_back=back)
-    sent = _SHAPE.write(messages, found.messages)
-    if len(sent) == len(messages) and all(map(operator.is_, sent, messages)):
+    found = sent(
+        shape,
+        messages,
+        context=session.context,
+        agent=agent,
+        taken_back=back,
+        ledger=session.state.ledger,
+    )
+    if not found.changed:
         return None
     if found.removals:
         left = Counter(str(removal.why) for removal in found.removals)
-        before, after = characters_of(read), characters_of(found.messages)
-        session.observe(ContextFiltered(before=before, after=after, left=dict(left)), agent=agent)
-    return sent
+        fact = ContextFiltered(before=found.before, after=found.after, left=dict(left))
+        session.observe(fact, agent=agent)
+    return None if session.state.shadow else cast("list[AnyMessage]", found.messages)
 
 
 def clean_context(*, using: Guard | None = None) -> Runnable[Any, list[AnyMessage]]:
@@ -68,17 +67,7 @@ def clean_context(*, using: Guard | None = None) -> Runnable[Any, list[AnyMessag
     def clean(given: Sequence[BaseMessage] | PromptValue) -> list[AnyMessage]:
         messages = given.to_messages() if isinstance(given, PromptValue) else given
         standing = stand_at_tool(using, spare=spare, tool=CLEAN)
-        sent = to_send(standing.session, messages, agent=standing.agent)
-        return cast("list[AnyMessage]", list(messages)) if sent is None else sent
+        cleaned = to_send(standing.session, messages, agent=standing.agent)
+        return cast("list[AnyMessage]", list(messages)) if cleaned is None else cleaned
 
     return RunnableLambda(clean, name=CLEAN)
-
-
-@tool(RECALL)
-def recall(pointer: str, state: Annotated[dict[str, Any], InjectedState]) -> str:
-    """Show a tool result again that was left out, by the id given in its place."""
-    for message in cast("Sequence[object]", state.get("messages") or ()):
-        if isinstance(message, ToolMessage) and message.tool_call_id == pointer:
-            text = redacted(message.text)
-            return text if len(text) <= SHOWN else compressed(text, limit=SHOWN).text
-    return f"There is no result {pointer!r}. Make the call again if you need what it shows."

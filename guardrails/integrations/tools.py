@@ -27,10 +27,12 @@ from guardrails.integrations.holding import (
     may_run,
     note_returned,
 )
-from guardrails.integrations.messages import requested_of, result_in
+from guardrails.integrations.messages import arguments_json, requested_of, result_in
 from guardrails.integrations.middleware_tools import ToolHooks, ToolResult, running
+from guardrails.integrations.recalling import is_recall
 from guardrails.integrations.replies import blocked_message
 from guardrails.integrations.standing import TOOLS_ADAPTER, Standing, stand_at_tool
+from guardrails.integrations.toolspecs import fault_in
 
 Tool = BaseTool | Callable[..., Any] | dict[str, Any]
 """What LangChain takes for a tool. A dict is one that the provider runs."""
@@ -163,7 +165,7 @@ def _guarded(
 ) -> BaseTool:
     if not isinstance(tool, BaseTool):
         tool = tool_of(tool)
-    if isinstance(tool, GuardedTool):
+    if isinstance(tool, GuardedTool) or is_recall(tool):
         return tool
     held = Held(using=using, spare=spare, commands=_answers_with_command(tool))
     # The copy gets a class that stands before the tool's own one, so that whatever looks at the
@@ -191,7 +193,10 @@ def _asked(
         written = tool._filter_injected_args(tool_input)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # LangChain's own rule for what a model may write
     call = ToolCall(type="tool_call", name=tool.name, args=written, id=call_id)
     standing = stand_at_tool(tool.held.using, spare=tool.held.spare, tool=tool.name)
-    return standing, call, requested_of(call, tool)
+    # Only a model's call has an id; what the graph's own code gives is not judged.
+    asked = "tool_call_id" in options and isinstance(tool_input, dict)
+    fault = fault_in(tool, written, arguments_json(written)) if asked else ""
+    return standing, call, requested_of(call, tool, fault=fault)
 
 
 def _refusal(

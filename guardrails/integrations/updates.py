@@ -45,6 +45,21 @@ class StateReader:
         self.final: dict[str, Any] = {}
         """What the nodes of the last superstep wrote, together."""
         self._fresh = True
+        self._wrote: dict[str, dict[str, Any]] = {}
+
+    def speaker(self, key: str, message: BaseMessage) -> str | None:
+        """Return the node that wrote a message in the last superstep, if it was the last to write.
+
+        Args:
+            key: The state key of the conversation.
+            message: A message of it.
+        """
+        names = [
+            node
+            for node, update in self._wrote.items()
+            if any(row is message or row.id == message.id for row in _rows(update.get(key)))
+        ]
+        return names[0] if len(names) == len(self._wrote) == 1 else None
 
     def take(self, namespace: Namespace, mode: str, payload: object, *, top: bool) -> None:
         """Take one part of the stream.
@@ -81,9 +96,12 @@ class StateReader:
             if node.startswith(HIDDEN):
                 continue
             if top:
-                self.final = {} if self._fresh else self.final
+                if self._fresh:
+                    self.final, self._wrote = {}, {}
                 self._fresh = False
-                self.final.update(_written(update))
+                written = _written(update)
+                self.final.update(written)
+                self._wrote.setdefault(node, {}).update(written)
             self._count(node)
 
     def _count(self, node: str) -> None:
@@ -134,6 +152,11 @@ class StateReader:
 
 def _written(update: object) -> dict[str, Any]:
     return dict(cast("Mapping[str, Any]", update)) if isinstance(update, Mapping) else {}
+
+
+def _rows(value: object) -> list[BaseMessage]:
+    rows = cast("Sequence[object]", value) if isinstance(value, (list, tuple)) else (value,)
+    return [row for row in rows if isinstance(row, BaseMessage)]
 
 
 def _digest(at: int, message: BaseMessage) -> str:

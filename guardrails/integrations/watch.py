@@ -6,10 +6,13 @@ which keeps a fact from being counted twice and brings the agent to a halt when 
 
 import threading
 from collections import OrderedDict, deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
-from langchain_core.messages import AIMessage
+import msgspec
+from langchain_core.messages import AIMessage, ToolMessage
+from langgraph.prebuilt.tool_node import ToolInvocationError
 
 from guardrails.core.decisions import Next
 from guardrails.core.events import (
@@ -22,14 +25,18 @@ from guardrails.core.events import (
 )
 from guardrails.core.ids import CallId
 from guardrails.engine import Session
+from guardrails.hygiene.redact import clipped
 from guardrails.integrations.holding import (
     _ask,  # pyright: ignore[reportPrivateUsage]  # the rule for "decided on already" must be one
     note_paused,
     note_returned,
     note_tool_error,
 )
-from guardrails.integrations.messages import reply_of
+from guardrails.integrations.messages import NOT_MENDED, reply_of
 from guardrails.integrations.seen import first_time, was_seen
+from guardrails.integrations.toolspecs import shown_to, shown_to_any
+
+replace = msgspec.structs.replace
 
 REMEMBERED = 256
 """Calls and texts of the newest turns kept; a result comes in the superstep after its call."""
@@ -45,17 +52,19 @@ class Halt(BaseException):  # a signal like `CancelledError`, not an error
     """
 
 
-class CallHeld(Exception):  # noqa: N818  # what a node sees is a call that was not run
+class CallHeld(ToolInvocationError):  # noqa: N818  # what a node sees is a call that was not run
     """A call that the policy blocks, met outside of any guarded tool. Says what the model is told.
 
-    Nodes that turn tool errors into messages hand it to the model; otherwise it ends the pass and
-    the guard hands it over.
+    It is of the kind that a `ToolNode` hands to its model by default, so that an agent which no
+    guard reaches (a sub-agent of deepagents) goes on with a reason. Where nothing catches it, it
+    ends the pass and the guard hands it over.
     """
 
     def __init__(self, call_id: str, to_model: str) -> None:
-        super().__init__(to_model)
+        Exception.__init__(self, to_model)
         self.call_id = call_id
         self.to_model = to_model
+        self.message = to_model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,9 +139,23 @@ class Watch:
         with self._memory.lock:
             return call_id in self._asked
 
-    def replied(self, message: AIMessage, *, agent: str = "", by_callback: bool) -> None:
-        """Take a model turn."""
-        fact, memory = reply_of(message), self._memory
+    def replied(
+        self,
+        message: AIMessage,
+        *,
+        agent: str = "",
+        by_callback: bool,
+        mended: Mapping[str, str] = NOT_MENDED,
+    ) -> None:
+        """Take a model turn.
+
+        Args:
+            message: What the model said.
+            agent: Whose model it is.
+            by_callback: Whether LangChain showed it, or the graph's state did.
+            mended: What was wrong with calls that were mended, by their ids.
+        """
+        fact, memory = reply_of(message, mended=mended), self._memory
         with memory.lock:
             if by_callback:
                 memory.callbacks_fire = True
@@ -147,6 +170,11 @@ class Watch:
         if first_time(self.session, "reply", fact.message_id):
             self.session.observe(fact, agent=agent)
 
+    def passed_over(self, call_id: str) -> None:
+        """Take a call that is none of the guard's; its result in the state is none either."""
+        first_time(self.session, "request", call_id)
+        first_time(self.session, "return", call_id)
+
     def started(self, request: ToolRequested, *, agent: str = "") -> Running:
         """Take a call that is about to run, and stop it if it must not and nothing else does.
 
@@ -157,6 +185,8 @@ class Watch:
             Halt: A budget is spent.
             CallHeld: The policy blocks it.
         """
+        if self.asked_for(request.call_id):
+            request = replace(request, fault=self._fault(request, agent))
         decision = _ask(self.session, request, agent=agent)
         if decision is not None and not self.session.state.shadow:
             if decision.next is Next.STOP:
@@ -174,6 +204,12 @@ class Watch:
         return Running(
             call_id=request.call_id, tool=request.tool, agent=agent, guarded=decision is None
         )
+
+    def _fault(self, request: ToolRequested, agent: str) -> str:
+        """Say what is wrong with a model's call. A tool that starts is there, bound or not."""
+        shown = shown_to(self.session, agent=agent)
+        known = request.tool in shown.specs
+        return shown.fault(request.tool, request.arguments) if known else ""
 
     def returned(self, running: Running, value: object) -> None:
         """Take a result."""
@@ -197,7 +233,15 @@ class Watch:
         with self._memory.lock:
             call = self._asked.get(call_id) or ToolCall(call_id=CallId(call_id), tool=tool)
         if not was_seen(self.session, "request", call_id):
-            request = ToolRequested(call_id=call.call_id, tool=call.tool, arguments=call.arguments)
+            # Its own node refused it already; what is left is to count it as a wrong call.
+            refused = isinstance(value, ToolMessage) and value.status == "error"
+            shown = shown_to_any(self.session)
+            request = ToolRequested(
+                call_id=call.call_id,
+                tool=call.tool,
+                arguments=call.arguments,
+                fault=shown.fault(call.tool, call.arguments) if refused else "",
+            )
             _ask(self.session, request, agent="")
         note_returned(self.session, value, call_id=call_id, tool=call.tool)
 
@@ -208,7 +252,7 @@ class Watch:
     def model_failed(self, error: Exception, *, agent: str = "") -> None:
         """Take a model's error; the agent may still catch it."""
         fact = ErrorRaised(
-            error=type(error).__name__, message=str(error)[:500], where="model", fatal=False
+            error=type(error).__name__, message=clipped(str(error), 500), where="model", fatal=False
         )
         self.session.observe(fact, agent=agent)
 

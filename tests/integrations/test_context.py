@@ -1,5 +1,6 @@
 """LangChain's messages through the filters, and back."""
 
+import json
 from typing import Any
 
 from hypothesis import given
@@ -13,6 +14,7 @@ from langchain_core.messages import (
 )
 
 from guardrails.hygiene.clean import cleaned
+from guardrails.hygiene.memo import Memo
 from guardrails.integrations.context import LangChainShape
 from guardrails.integrations.replies import MARK
 from guardrails.policy.models import HygieneSettings
@@ -54,6 +56,19 @@ def readable(messages: list[dict[str, Any]]) -> list[BaseMessage]:
     return found
 
 
+def _told(message: BaseMessage) -> object:
+    """Return what a message is told apart by when a filter may have changed its text."""
+    if isinstance(message, ToolMessage):
+        return message.tool_call_id
+    calls = message.tool_calls if isinstance(message, AIMessage) else []
+    return type(message), message.content, calls
+
+
+def _is_own(message: BaseMessage) -> bool:
+    """Tell whether a message is the history's own, and none that a filter wrote."""
+    return MARK not in message.response_metadata
+
+
 @given(OPENAI, BUDGETS)
 def test_any_history_becomes_a_valid_one(messages: list[dict[str, Any]], tokens: int) -> None:
     """Calls that could not be read have results too, as providers want it."""
@@ -71,6 +86,38 @@ def test_any_history_becomes_a_valid_one(messages: list[dict[str, Any]], tokens:
         assert openai_is_valid(convert_to_openai_messages(left))
 
 
+@given(OPENAI, BUDGETS)
+def test_doing_it_again_changes_nothing(messages: list[dict[str, Any]], tokens: int) -> None:
+    """A history that was cleaned is clean."""
+    once = through(readable(messages), tokens=tokens)
+    assert through(once, tokens=tokens) == once
+
+
+@given(OPENAI, BUDGETS, BUDGETS)
+def test_more_room_never_leaves_out_more(
+    messages: list[dict[str, Any]], one: int, other: int
+) -> None:
+    """What is there with less room is there with more, in the same order."""
+    history = readable(messages)
+    less, more = (
+        [_told(message) for message in through(history, tokens=tokens) if _is_own(message)]
+        for tokens in sorted((one, other))
+    )
+    rest = iter(more)
+    assert all(any(told == other for other in rest) for told in less)
+
+
+@given(OPENAI, BUDGETS)
+def test_what_was_read_before_changes_nothing(messages: list[dict[str, Any]], tokens: int) -> None:
+    """A history that grew is sent as one that came whole."""
+    history, memo, settings = readable(messages), Memo(), HygieneSettings(tokens=tokens)
+    shape = LangChainShape(memo)
+    for end in range(len(history)):
+        cleaned(shape.read(history[:end]), settings, memo=memo)
+    left = shape.write(history, cleaned(shape.read(history), settings, memo=memo).messages)
+    assert left == through(history, tokens=tokens)
+
+
 @given(OPENAI)
 def test_the_history_itself_stays_as_it_is(messages: list[dict[str, Any]]) -> None:
     """What is sent is a view: the graph's state keeps what happened."""
@@ -78,6 +125,37 @@ def test_the_history_itself_stays_as_it_is(messages: list[dict[str, Any]]) -> No
     before = [message.model_copy(deep=True) for message in history]
     through(history, tokens=1)
     assert history == before
+
+
+def test_a_message_that_changed_in_place_is_read_anew() -> None:
+    """Middleware may edit a call or a text of a message that the graph holds."""
+    call = {"name": "kubectl", "args": {"command": "get pods"}, "id": "a", "type": "tool_call"}
+    message = AIMessage("I look.", tool_calls=[call])
+    shape = LangChainShape()
+    (before,) = shape.read([message])
+    message.tool_calls[0]["args"]["command"] = "get events"
+    (edited,) = shape.read([message])
+    message.content = "I look again."
+    (rewritten,) = shape.read([message])
+    assert before.calls[0].arguments == '{"command":"get pods"}'
+    assert edited.calls[0].arguments == '{"command":"get events"}'
+    assert rewritten.text == "I look again."
+
+
+def test_json_from_a_tool_is_compressed_as_json() -> None:
+    """Decoders refuse the kind of `str` that LangChain's `message.text` is; regression."""
+    pods = [{"metadata": {"name": f"web-{n}"}, "spec": {"nodeName": "a"}} for n in range(200)]
+    listed = json.dumps({"items": pods})
+    call = {"name": "kubectl", "args": {}, "id": "a", "type": "tool_call"}
+    later = [AIMessage(f"look {n}") for n in range(4)]
+    history = [
+        HumanMessage("web is down"),
+        AIMessage("", tool_calls=[call]),
+        ToolMessage(listed, tool_call_id="a"),
+        *later,
+    ]
+    left = through(history, tokens=1_000)
+    assert '"left_out":"[left out: ' in str(left[2].content)
 
 
 def test_what_the_guard_said_stays() -> None:
@@ -104,3 +182,26 @@ def test_thought_of_earlier_turns_is_not_sent_again() -> None:
     assert left[1].content == [{"type": "text", "text": "a"}]
     assert left[2].additional_kwargs == {}
     assert left[3] is history[3]
+
+
+LOGIN = "redis://:" + "hunter2" + "@cache"
+
+
+def test_a_secret_in_a_thought_is_hidden_wherever_the_thought_stands() -> None:
+    """In a block, and beside the content where servers of OpenAI's format put it."""
+    block = {"type": "reasoning", "reasoning": f"try {LOGIN}"}
+    inside = AIMessage(content=[block, {"type": "text", "text": "Looking."}])
+    beside = AIMessage("Looking.", additional_kwargs={"reasoning_content": f"try {LOGIN}"})
+    sent = through([HumanMessage("mend it"), inside, HumanMessage("go on"), beside])
+    assert "hunter2" not in str(sent)
+    assert str(sent).count("try redis://:[redacted:url-password]@cache") == 2
+    assert [message.text for message in sent[1::2]] == ["Looking.", "Looking."]
+
+
+def test_a_signed_thought_is_sent_as_it_came() -> None:
+    """Its provider refuses a changed one, and the words are the model's own."""
+    block = {"type": "thinking", "thinking": f"try {LOGIN}", "signature": "abc"}
+    said = AIMessage(content=[block, {"type": "text", "text": f"Try {LOGIN}."}])
+    (_, sent) = through([HumanMessage("mend it"), said])
+    assert sent.content[0] == block
+    assert sent.text == "Try redis://:[redacted:url-password]@cache."

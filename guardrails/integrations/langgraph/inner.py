@@ -1,8 +1,8 @@
 """A compiled graph made ready to be guarded: a copy, never the user's object.
 
-Two things differ in the copy. Its entrance takes every state key (a refusal has to reset private
+Three things differ in the copy. Its entrance takes every state key (a refusal has to reset private
 ones) and can lead to any node (a refusal may re-enter in the middle). Its tool nodes ask the
-guard before each call.
+guard before each call. Its other nodes find no step that was taken back.
 """
 
 # LangGraph leaves its generics open in nearly every signature, so partly unknown types remain:
@@ -20,7 +20,8 @@ from langgraph.pregel._read import PregelNode
 from langgraph.pregel._write import ChannelWrite, ChannelWriteEntry
 from langgraph.types import Checkpointer
 
-from guardrails.integrations.langgraph.shape import Graph, Shape
+from guardrails.integrations.langgraph.shape import Graph, Shape, conversation_of
+from guardrails.integrations.langgraph.tending import Tended
 from guardrails.integrations.langgraph.toolnodes import guarded_tool_node
 
 GOTO = "guardrails_goto"
@@ -36,7 +37,7 @@ def prepared(graph: Graph, *, shape: Shape, checkpointer: Checkpointer) -> Graph
         checkpointer: The copy's own; True inside a parent keeps what only the graph itself knows
             (private keys, sub-graphs with memory) from one refusal to the next.
     """
-    nodes = {name: _guarded(node) for name, node in graph.nodes.items()}
+    nodes = _guarded_nodes(graph)
     nodes[START] = _entrance(graph, shape)
     return graph.copy({"checkpointer": checkpointer, "nodes": nodes})
 
@@ -106,17 +107,31 @@ def _static(edges: Sequence[Runnable[Any, Any]]) -> list[tuple[ChannelWriteEntry
     ]
 
 
-def _guarded(node: PregelNode) -> PregelNode:
-    """Return the node with its tools guarded, or the node itself when it has none in sight."""
+def _guarded_nodes(graph: Graph) -> dict[str, PregelNode]:
+    key = conversation_of(graph)
+    return {
+        name: node if name == START else _guarded(node, key=key)
+        for name, node in graph.nodes.items()
+    }
+
+
+def _guarded(node: PregelNode, *, key: str | None) -> PregelNode:
+    """Return the node with its tools guarded, or its state cleaned of what was taken back.
+
+    Args:
+        node: A node of the user's graph.
+        key: The key of the graph's conversation, if it has one to clean.
+    """
     match node.bound:
         case ToolNode() as tools:
             return node.copy({"bound": guarded_tool_node(tools)})
         case CompiledStateGraph() as sub:
-            nodes = {name: _guarded(inner) for name, inner in sub.nodes.items()}
-            if all(nodes[name] is sub.nodes[name] for name in nodes):
-                return node
-            inside = sub.copy({"nodes": nodes})
-            return node.copy({"bound": inside, "subgraphs": [inside]})
+            inside = sub.copy({"nodes": _guarded_nodes(sub)})
+            # Its messages are merged into the outer ones, so it cannot take any out of them.
+            bound = inside if key is None else Tended(inside, key=key)
+            return node.copy({"bound": bound, "subgraphs": [inside]})
+        case work if key is not None:
+            return node.copy({"bound": Tended(work, key=key)})
         case _:
             return node
 

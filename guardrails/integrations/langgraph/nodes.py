@@ -31,7 +31,13 @@ from guardrails.integrations.langgraph.inner import GOTO
 from guardrails.integrations.langgraph.shape import OUTCOME, Graph, Shape
 from guardrails.integrations.owner import current_owner
 from guardrails.integrations.passes import Pass, Way, accountable
-from guardrails.integrations.refusing import Refusals, departure_of, goto_of, update_of
+from guardrails.integrations.refusing import (
+    Reentry,
+    Refusals,
+    departure_of,
+    goto_of,
+    update_of,
+)
 from guardrails.integrations.replies import closing_message, outcome_state, stream_event
 
 BEGIN = "guardrails_begin"
@@ -187,10 +193,15 @@ class Around:
         """Go on to the gate, or straight back in after a call that was held."""
         if done.exit.held is not None:
             held = done.exit.held
-            again = self.refusals.answering(done.after, call_id=held.call_id, said=held.to_model)
-            merged = self.shape.merged(done.after, again.update)
-            update = self.shape.replacing(merged)
-            return Command(goto=AGENT, update={**update, REENTRY: {"goto": []}})
+            again = self.refusals.answering(
+                done.after, call_id=held.call_id, said=held.to_model, session=done.session
+            )
+            return self._again(done, again)
+        unread = self.refusals.resending(done)
+        if unread is not None and not done.watch.must_halt:
+            return self._again(done, unread)
+        if unread is not None:
+            done.exit.way = Way.HALTED
         departure = departure_of(done, claim=self.claim)
         if done.exit.error is not None and self._raises(done.exit.way):
             done.session.observe(departure.end)
@@ -202,6 +213,11 @@ class Around:
         )
         update = self.shape.replacing(departure.state)
         return Command(goto=GATE, update={**update, END_KEY: stored})
+
+    def _again(self, done: Pass, again: Reentry) -> Command[Any]:
+        """Go straight back in."""
+        update = self.shape.replacing(self.shape.merged(done.after, again.update))
+        return Command(goto=AGENT, update={**update, REENTRY: {"goto": list(again.goto)}})
 
     def _raises(self, way: Way) -> bool:
         return way is Way.FAILED and self.errors == "raise"
@@ -281,8 +297,14 @@ class Around:
         if decision is not None:
             _tell(session, decision, kind="ended")
         key = self.shape.messages
+        clean = self.refusals.cleaned(values, session)
+        values = self.shape.merged(values, clean)
+        update.update(clean)
         if key is not None and not result.outcome.accepted and not result.shadow:
-            update.update(self.refusals.closing(values, closing_message(result)))
+            closing = self.refusals.closing(values, closing_message(result))
+            update.update(
+                self.shape.replacing(self.shape.merged(values, closing)) if clean else closing
+            )
         forward = stored["forward"]
         if forward is None:
             return Command(goto=END, update=update)

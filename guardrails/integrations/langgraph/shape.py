@@ -155,11 +155,19 @@ def _messages_key(channels: Mapping[str, BaseChannel[Any, Any, Any]]) -> str | N
     """Return the key of the conversation: `messages`, else the only one that adds messages."""
     if "messages" in channels and _reduces(channels["messages"]):
         return "messages"
-    adding = [key for key, channel in channels.items() if _adds_messages(channel)]
+    adding = [key for key, channel in channels.items() if adds_messages(channel)]
     return adding[0] if len(adding) == 1 else None
 
 
-def _adds_messages(channel: BaseChannel[Any, Any, Any]) -> bool:
+def conversation_of(graph: Graph) -> str | None:
+    """Return the key of a graph's conversation, if single messages can be taken out of it."""
+    channels = cast("Mapping[str, BaseChannel[Any, Any, Any]]", graph.builder.channels)
+    key = _messages_key(channels)
+    return key if key is not None and adds_messages(channels[key]) else None
+
+
+def adds_messages(channel: BaseChannel[Any, Any, Any]) -> bool:
+    """Tell whether a channel merges messages by their ids."""
     match channel:
         case BinaryOperatorAggregate():
             reducer: object = channel.operator

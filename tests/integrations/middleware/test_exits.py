@@ -329,10 +329,24 @@ def test_b17_malformed_call_is_sent_back_at_once(make_rig: Any) -> None:
     rig = make_rig(PASS)
     rig.build(turn(malformed=[("get_pods", '{"namespace": ')]), turn("Fixed."))
     rig.sound(rig.run(), Outcome.RESOLVED)
-    assert rig.exits == [ExitKind.MALFORMED, ExitKind.FINAL_ANSWER]
+    assert rig.exits == [ExitKind.FINAL_ANSWER]
+    assert [m.type for m in rig.model.seen[1]] == ["human", "ai", "tool"]
+    assert rig.model.seen[1][-1].text == (
+        "Not run: the arguments of get_pods are no JSON object: the call was cut off. "
+        "It takes namespace (text, may be left out)."
+    )
+
+
+@pytest.mark.parametrize("early", ["none", "warn"])
+def test_b17_without_early_errors_a_malformed_call_is_a_refused_end(
+    make_rig: Any, early: str
+) -> None:
+    """Then it counts as a refusal, so that a model that writes nothing else still ends."""
+    rig = make_rig(PASS, hygiene={"early": early}, budgets={"refusals": 2})
+    rig.build(turn(malformed=[("get_pods", '{"namespace": ')]), at_end="repeat")
+    rig.sound(rig.run(), Outcome.ESCALATED)
+    assert set(rig.exits) == {ExitKind.MALFORMED}
     assert "could not be parsed" in rig.feedback(1)
-    kinds = [m.type for m in rig.model.seen[1]]
-    assert kinds == ["human", "ai", "tool", "human"]
 
 
 def test_b18_empty_answer_is_sent_back_at_once(make_rig: Any) -> None:
