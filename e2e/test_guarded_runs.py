@@ -26,7 +26,7 @@ from e2e.scenarios.runs import (
 from e2e.scenarios.scripts import SCENARIOS
 from guardrails.cli.exits import of_outcome
 from guardrails.core.decisions import Reason
-from guardrails.core.events import QuestionAsked, ToolReturned, ToolStatus
+from guardrails.core.events import QuestionAsked, StepTakenBack, ToolReturned, ToolStatus
 from guardrails.core.evidence import GateProgress, GateVerdict, ObjectRef, Tier
 from guardrails.core.outcome import Outcome
 from guardrails.core.questions import QuestionKind
@@ -67,6 +67,9 @@ def test_a_poisoned_context_is_cleaned_and_the_agent_recovers(app: Cluster, tmp_
     reasons = [decision.reason for decision in ended.trace.decisions]
     assert reasons.count(Reason.INVENTED) == 2
     facts = [event.fact for event in ended.trace.events]
+    (back,) = [fact for fact in facts if isinstance(fact, StepTakenBack)]
+    assert (back.steps, len(back.call_ids)) == (2, 2)
+    assert "recommendation" in back.reason
     ran = [f.text for f in facts if isinstance(f, ToolReturned) and f.status is ToolStatus.OK]
     assert not any("recommendation" in text for text in ran)
 

@@ -108,13 +108,17 @@ def run_cli(arguments: Sequence[str]) -> int:
 
 
 def _say(text: str) -> None:
-    for line in text.splitlines() or [""]:
+    from guardrails.hygiene.redact import redacted  # noqa: PLC0415  # costs what `--help` may not
+
+    for line in redacted(text).splitlines() or [""]:
         sys.stderr.write(f"error: {line}\n")
 
 
 def _trace(debug: bool) -> None:  # noqa: FBT001  # private, one caller
     if debug:
-        traceback.print_exc()
+        from guardrails.hygiene.redact import redacted  # noqa: PLC0415  # as above
+
+        sys.stderr.write(redacted(traceback.format_exc()))
 
 
 def _usage_line(error: TyperException) -> str:

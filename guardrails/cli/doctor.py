@@ -34,6 +34,7 @@ def doctor(
     from guardrails.cli.sources import SourceOptions, open_sources  # noqa: PLC0415
     from guardrails.cli.stdout import put  # noqa: PLC0415
     from guardrails.cli.symptoms import Diagnosis, examine, grants  # noqa: PLC0415
+    from guardrails.engine.scrub import scrubbed  # noqa: PLC0415
     from guardrails.policy.scope import check_namespaces  # noqa: PLC0415
 
     chosen = SourceOptions(
@@ -44,6 +45,7 @@ def doctor(
             opened.cluster.namespace or "default",
         )
         symptoms = asyncio.run(examine(opened, namespaces))
+    symptoms = [scrubbed(symptom) for symptom in symptoms]
     diagnosis = Diagnosis(well=all(s.well for s in symptoms), checks=tuple(symptoms))
     if output is options.Output.JSON:
         put(encode(diagnosis))

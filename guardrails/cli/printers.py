@@ -18,6 +18,7 @@ from guardrails.cli.stdout import mute
 from guardrails.cli.wording import count, printable
 from guardrails.core.hooks import Hook, Record
 from guardrails.core.ids import RunId
+from guardrails.hygiene.redact import redacted
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -74,9 +75,9 @@ class PlainPrinter:
             self._write(_line(note) for note in self._narrator.tell(record))
 
     def say(self, text: str) -> None:
-        """Write one line."""
+        """Write one line, without secrets."""
         with self._lock:
-            self._write([text])
+            self._write([redacted(text)])
 
     def _write(self, lines: Iterable[str]) -> None:
         try:
@@ -160,8 +161,8 @@ class LivePrinter:
             self._console.print(*self._render(note), sep="\n", soft_wrap=False)
 
     def say(self, text: str) -> None:
-        """Print one line above the status line."""
-        self._console.print(text, markup=False, highlight=False)
+        """Print one line above the status line, without secrets."""
+        self._console.print(redacted(text), markup=False, highlight=False)
 
     @contextlib.contextmanager
     def showing(self) -> Generator[None]:

@@ -26,6 +26,7 @@ from guardrails.gates.reference import (
     Retention,
     record_baseline,
 )
+from guardrails.hygiene.redact import redacted
 from guardrails.policy.scope import check_namespaces
 
 LIST_SECONDS = 10.0
@@ -155,5 +156,5 @@ def _tell_wrong(wrong: Sequence[Evidence]) -> None:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{redacted(text)}\n")
     sys.stderr.flush()

@@ -37,6 +37,7 @@ from guardrails.core.evidence import (
 )
 from guardrails.core.incident import Goal, Incident
 from guardrails.core.versions import newer_version, update_needed
+from guardrails.engine.scrub import scrubbed
 from guardrails.errors import TraceError, UsageError
 from guardrails.gates.base import GateRequest, GateRun
 from guardrails.gates.composition import discrepancies, replay
@@ -46,6 +47,7 @@ from guardrails.gates.reference import read_manifests
 from guardrails.gates.registry import DEFAULT_CHECKS
 from guardrails.gates.summary import summarize
 from guardrails.gates.watching import Pace, named, watch_run
+from guardrails.hygiene.redact import redacted
 from guardrails.policy.durations import format_duration
 from guardrails.policy.models import GateSettings, Settings
 
@@ -74,7 +76,7 @@ class VerifyRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """What there is to print, and what it amounts to."""
+    """What there is to print, without secrets, and what it amounts to."""
 
     report: GateReport
     code: ExitCode
@@ -139,6 +141,7 @@ def replay_file(path: Path, *, output: Output) -> ExitCode:
             waiting_until=again.waiting_until,
         )
     )
+    judged = scrubbed(judged)
     if output is Output.JSON:
         stdout.put(encode(judged))
     else:
@@ -202,7 +205,7 @@ async def _judge(request: VerifyRequest, opened: Opened) -> Judged:
     report = await run.evaluate(end, on_progress=_Progress())
     if request.watches and report.verdict is GateVerdict.PASS:
         return await _watch(run, end, report, request.settings.gate)
-    return Judged(report=report, code=of_verdict(report.verdict))
+    return Judged(report=scrubbed(report), code=of_verdict(report.verdict))
 
 
 async def _watch(
@@ -222,10 +225,11 @@ async def _watch(
     except asyncio.CancelledError:
         # A signal. The pass was earned and is worth printing; the exit code is the signal's.
         _say("the watch was broken off")
-        return Judged(report=passed, code=ExitCode.OK)
+        return Judged(report=scrubbed(passed), code=ExitCode.OK)
     _say(f"{watched.end} after {watched.seconds:.0f} s of watching, {watched.looks} looks")
     held = watched.end is WatchEnd.HELD
-    return Judged(report=passed if held else named(watched), code=_WATCH_CODES[watched.end])
+    shown = scrubbed(passed if held else named(watched))
+    return Judged(report=shown, code=_WATCH_CODES[watched.end])
 
 
 _WATCH_CODES = {
@@ -263,5 +267,5 @@ def _read_report(path: Path) -> GateReport:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{redacted(text)}\n")
     sys.stderr.flush()

@@ -8,7 +8,14 @@ import pytest
 
 import guarded_agent_entry
 from guardrails.cli.exits import of_outcome
-from guardrails.core.events import EndRequested, GateReported
+from guardrails.core.events import (
+    EndRequested,
+    GateReported,
+    StepTakenBack,
+    ToolRequested,
+    ToolReturned,
+    ToolStatus,
+)
 from guardrails.core.evidence import GateProgress, GateVerdict
 from guardrails.core.trace import StoredRun, read_trace
 from guardrails.testing.scenarios import DEFAULT_SCENARIO, scenario, scenarios
@@ -67,6 +74,29 @@ def test_the_first_fail_comes_within_a_second_and_the_wait_says_why(cli, tmp_pat
     assert any("HighRequestErrorRate" in reason for r in waits for reason in r.waiting_for)
     order = [ran.out.index(word) for word in ("refused", "kubectl_patch", "waiting", "accepted")]
     assert order == sorted(order)
+
+
+def test_a_poisoned_step_is_taken_back_and_the_trace_shows_it(cli, tmp_path: Path) -> None:
+    """Two changes of what does not exist: neither runs, both leave the history."""
+    trace = tmp_path / "run.jsonl"
+    ran = cli("run", "--demo", "cascade", "--trace", trace)
+    assert ran.code == 0, ran.out
+    assert "taken back" in ran.out
+    facts = [event.fact for event in _trace(trace).events]
+    (back,) = [fact for fact in facts if isinstance(fact, StepTakenBack)]
+    wrong = [
+        f.call_id for f in facts if isinstance(f, ToolRequested) and "recommend" in f.arguments
+    ]
+    assert list(back.call_ids) == wrong
+    statuses = {f.call_id: f.status for f in facts if isinstance(f, ToolReturned)}
+    assert [statuses[call] for call in wrong] == [ToolStatus.BLOCKED] * 2
+
+
+def test_the_same_agent_collapses_without_the_guard(cli, tmp_path: Path) -> None:
+    """In shadow mode nothing is held back: it claims what is not so, and mends nothing."""
+    ran = cli("run", "--demo", "cascade", "--set", "mode=shadow", "-o", "json")
+    found = json.loads(ran.out)
+    assert (found["outcome"], found["verdict"]) == ("unresolved", "fail")
 
 
 def test_another_policy_replays_to_another_end(cli, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from guardrails.core.events import (
     ErrorRaised,
     ExitKind,
     ModelReplied,
+    StepTakenBack,
     ToolCall,
     ToolRequested,
     ToolReturned,
@@ -126,6 +127,18 @@ def test_a_blocked_call_says_so(stream: io.StringIO) -> None:
     run = _begin(PlainPrinter(stream), GateVerdict.PASS, settings=settings)
     _call(run, DELETE)
     assert "blocked      destructive call: kubectl delete" in stream.getvalue()
+
+
+def test_what_was_mended_and_taken_back_is_told(stream: io.StringIO) -> None:
+    """A person sees that arguments are not as the model wrote them, and which steps are gone."""
+    run = _begin(PlainPrinter(stream), GateVerdict.PASS)
+    mended = msgspec.structs.replace(PODS, mended="a closing brace was missing")
+    run.observe(ModelReplied(text="I look.", tool_calls=(mended,)))
+    reason = "there is no tool kubctl"
+    run.observe(StepTakenBack(call_ids=(PODS.call_id,), reason=reason, steps=1))
+    shown = " ".join(stream.getvalue().split())
+    assert "mended arguments of kubectl_get: a closing brace was missing" in shown
+    assert "taken back 1 call in 1 step: there is no tool kubctl" in shown
 
 
 def test_long_results_are_cut_to_their_first_lines(stream: io.StringIO) -> None:
