@@ -10,8 +10,6 @@ from typing import Any
 import msgspec
 
 from guardrails.actions.classify import classify
-from guardrails.actions.facts.ledger import Ledger
-from guardrails.actions.facts.noting import noted, written
 from guardrails.core.decisions import Decision, EnforcedAction, Next, Reason, Verdict
 from guardrails.core.events import (
     AgentHandedOff,
@@ -44,11 +42,11 @@ from guardrails.engine.alignment import heard
 from guardrails.engine.budgets import within_budget
 from guardrails.engine.ends import on_end_requested
 from guardrails.engine.found import found_by_machine
-from guardrails.engine.names import names_in
+from guardrails.engine.reading import with_result
 from guardrails.engine.reports import on_gate_reported, on_watch_reported
 from guardrails.engine.requests import on_requested
 from guardrails.engine.rules import Rules
-from guardrails.engine.state import OpenCall, SessionState
+from guardrails.engine.state import SessionState
 
 replace = msgspec.structs.replace
 
@@ -238,27 +236,10 @@ def _on_returned(state: SessionState, event: Event, returned: ToolReturned) -> S
         # A write that failed may still have changed something, so it counts for timing.
         if call.effect in {Effect.WRITE, Effect.DESTRUCTIVE}:
             changes["last_write_at"] = event.at
-        changes["ledger"] = _entered(state.ledger, call, event, returned)
     ok = returned.status is ToolStatus.OK
     changes["early"] = early.noted_return(state.early, returned, ok=ok)
-    if ok:
-        changes["names"] = state.names.add(names_in(returned.text))
-    return replace(state, **changes)
-
-
-def _entered(ledger: Ledger, call: OpenCall, event: Event, returned: ToolReturned) -> Ledger:
-    """Enter a call into the ledger: what it changed is in doubt, then what it showed stands."""
-    if call.followed is None or returned.status is ToolStatus.BLOCKED:
-        return ledger
-    doubted = written(ledger, call.followed, step=event.step)
-    return noted(
-        doubted,
-        call.followed,
-        returned.text,
-        step=event.step,
-        at=event.at,
-        call_id=returned.call_id,
-    )
+    followed = None if call is None else call.followed
+    return with_result(replace(state, **changes), event, returned, followed)
 
 
 def _on_error(state: SessionState, error: ErrorRaised, quiet: Decision) -> Step:

@@ -287,7 +287,7 @@ class Guard:
         )
 
     def _request(self, session: Session, end: EndRequested, *, wait: bool) -> GateRequest:
-        state = session.state
+        state = session.read_up()
         return GateRequest(
             incident=session.incident,
             claim=end.claim,

@@ -8,6 +8,7 @@ from guardrails.core.events import Event, RunStarted
 from guardrails.core.findings import Finding
 from guardrails.core.ids import RunId
 from guardrails.engine.fold import fold
+from guardrails.engine.reading import read_up
 from guardrails.engine.rules import Rules
 from guardrails.engine.state import SessionState
 from guardrails.errors import TraceError
@@ -20,6 +21,7 @@ class Replay:
     """What a trace leads to."""
 
     state: SessionState
+    """With every result read."""
     decisions: tuple[Decision, ...]
     findings: tuple[Finding, ...]
 
@@ -79,4 +81,4 @@ def replay(events: Iterable[Event], *, settings: Settings | None = None) -> Repl
         state = folded.state
         decisions.append(folded.decision)
         findings.extend(folded.findings)
-    return Replay(state=state, decisions=tuple(decisions), findings=tuple(findings))
+    return Replay(state=read_up(state), decisions=tuple(decisions), findings=tuple(findings))

@@ -17,6 +17,7 @@ from guardrails.engine.alignment import compared
 from guardrails.engine.budgets import within_budget
 from guardrails.engine.cascade import WRONG_CALLS
 from guardrails.engine.endings import refusal
+from guardrails.engine.reading import read_up
 from guardrails.engine.rules import Rules
 from guardrails.engine.state import OPEN_CALLS_LIMIT, OpenCall, SessionState
 from guardrails.policy.models import Settings
@@ -134,6 +135,8 @@ def _by_itself(state: SessionState, asked: _Asked, decision: Decision) -> Step:
     """
     if decision.blocked or asked.settings.hygiene.early == "none":
         return state, decision
+    if asked.writes:
+        state = read_up(state)
     wrong = early.wrong_by_itself(
         asked.call,
         asked.action,

@@ -11,6 +11,7 @@ from collections import deque
 import msgspec
 
 from guardrails.actions.facts.fact import Fact
+from guardrails.actions.facts.ledger import Ledger
 from guardrails.actions.facts.views import standing
 from guardrails.core.clock import Clock
 from guardrails.core.decisions import Decision
@@ -26,6 +27,7 @@ from guardrails.core.toolaction import ToolAnnotations
 from guardrails.core.versions import newer_version, update_needed
 from guardrails.engine.fold import fold
 from guardrails.engine.phases import look_due, shows
+from guardrails.engine.reading import read_up
 from guardrails.engine.rules import Rules
 from guardrails.engine.scrub import scrubbed
 from guardrails.engine.state import STATE_SCHEMA, SessionState
@@ -109,9 +111,20 @@ class Session:
     def facts(self) -> tuple[Fact, ...]:
         """What tools said and nothing was changed since, those seen last at the end.
 
-        `guardrails.actions.facts.views` answers further questions about `state.ledger`.
+        `guardrails.actions.facts.views` answers further questions about `ledger`.
         """
-        return standing(self._state.ledger)
+        return standing(self.ledger)
+
+    @property
+    def ledger(self) -> Ledger:
+        """What tools said of objects and alerts, up to the last result."""
+        return self.read_up().ledger
+
+    def read_up(self) -> SessionState:
+        """Return the state with every result read, and keep it: it says the same as before."""
+        with self._lock:
+            self._state = read_up(self._state)
+            return self._state
 
     @property
     def rules(self) -> Rules:
@@ -214,7 +227,7 @@ class Session:
     def snapshot(self) -> bytes:
         """Return the session at rest, as JSON."""
         with self._lock:
-            stored = StoredSession(state=self._state, findings=tuple(self._findings))
+            stored = StoredSession(state=self.read_up(), findings=tuple(self._findings))
         return msgspec.json.encode(stored)
 
     def _emit(self, event: Event, decision: Decision, findings: tuple[Finding, ...]) -> None:

@@ -24,6 +24,7 @@ from guardrails.engine.alignment import Alignment
 from guardrails.engine.cascade import Cascade
 from guardrails.engine.early import Early
 from guardrails.engine.names import NameSet
+from guardrails.engine.reading import Unread
 from guardrails.fsm.phase import Phase
 
 STATE_SCHEMA = 3
@@ -76,7 +77,9 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     last_write_at: datetime | None = None
     names: NameSet = NameSet()
     ledger: Ledger = Ledger()
-    """What tools said of objects and alerts."""
+    """What tools said of objects and alerts, as far as their results were read."""
+    unread: tuple[Unread, ...] = ()
+    """Results that nobody asked about yet: `guardrails.engine.reading.read_up` reads them."""
     allowances: tuple[Allowance, ...] = ()
     """Losses that a person allowed in this run."""
 

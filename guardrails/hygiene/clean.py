@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from guardrails.actions.facts.ledger import NOTHING_SEEN, Ledger
 from guardrails.hygiene.left import NOTE, TAKEN_BACK
 from guardrails.hygiene.memo import Memo
 from guardrails.hygiene.messages import Message, Role
@@ -21,7 +20,7 @@ from guardrails.hygiene.room import with_room
 from guardrails.hygiene.texts import TEXT_FILTERS, with_texts
 from guardrails.hygiene.thought import without_thought
 from guardrails.hygiene.tokens import Measure
-from guardrails.hygiene.window import windowed
+from guardrails.hygiene.window import Known, nothing_known, windowed
 from guardrails.policy.models import FilterName, HygieneSettings
 
 
@@ -33,7 +32,7 @@ def cleaned(
     measure: Measure | None = None,
     memo: Memo | None = None,
     redact: Callable[[str], str] = redacted,
-    ledger: Ledger = NOTHING_SEEN,
+    ledger: Known = nothing_known,
 ) -> Cleaned:
     """Return what is sent, and what was left out.
 
@@ -72,7 +71,7 @@ class _Work:
     settings: HygieneSettings
     measure: Measure
     memo: Memo
-    ledger: Ledger
+    ledger: Known
 
 
 def _repeats(messages: tuple[Message, ...], work: _Work) -> Cleaned:

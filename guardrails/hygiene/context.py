@@ -7,7 +7,6 @@ anew by the next answer.
 import threading
 from collections.abc import Mapping, Sequence
 
-from guardrails.actions.facts.ledger import NOTHING_SEEN, Ledger
 from guardrails.hygiene.clean import cleaned
 from guardrails.hygiene.memo import Memo
 from guardrails.hygiene.messages import Message
@@ -15,6 +14,7 @@ from guardrails.hygiene.recent import Recent
 from guardrails.hygiene.redact import redacted
 from guardrails.hygiene.repeats import Cleaned
 from guardrails.hygiene.tokens import Measure, characters_of
+from guardrails.hygiene.window import Known, nothing_known
 from guardrails.policy.models import HygieneSettings
 
 
@@ -51,7 +51,7 @@ class Context:
         *,
         agent: str = "",
         taken_back: Mapping[str, str] | None = None,
-        ledger: Ledger = NOTHING_SEEN,
+        ledger: Known = nothing_known,
     ) -> Cleaned:
         """Return what is sent in place of the messages.
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
-from guardrails.actions.facts.ledger import NOTHING_SEEN, Ledger
 from guardrails.hygiene.compression.compress import compressed
 from guardrails.hygiene.context import Context
 from guardrails.hygiene.left import Removal
@@ -18,6 +17,7 @@ from guardrails.hygiene.redact import redacted
 from guardrails.hygiene.shapes.blocks import Json
 from guardrails.hygiene.shapes.openai import OpenAIShape
 from guardrails.hygiene.tokens import characters_of
+from guardrails.hygiene.window import Known, nothing_known
 
 SHOWN_AGAIN = 20_000
 """Characters of a result that is shown again; a longer one comes compressed."""
@@ -45,7 +45,7 @@ def sent(
     context: Context,
     agent: str = "",
     taken_back: Mapping[str, str] | None = None,
-    ledger: Ledger = NOTHING_SEEN,
+    ledger: Known = nothing_known,
 ) -> Sent[M]:
     """Put a list of messages through the filters of a run.
 
@@ -76,7 +76,7 @@ def sent_chat(
     context: Context,
     agent: str = "",
     taken_back: Mapping[str, str] | None = None,
-    ledger: Ledger = NOTHING_SEEN,
+    ledger: Known = nothing_known,
 ) -> Sent[Json]:
     """Do `sent` for a list in OpenAI's form.
 

@@ -5,7 +5,7 @@ and the newest turns. Where turns went, one line says how many and which calls t
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from guardrails.actions.facts.ledger import NOTHING_SEEN, Ledger
 from guardrails.actions.facts.views import brief, wrong
@@ -16,6 +16,15 @@ from guardrails.hygiene.names import missing
 from guardrails.hygiene.pairs import Turn, turns_of
 from guardrails.hygiene.repeats import Cleaned
 from guardrails.hygiene.tokens import AROUND, Measure, characters_of
+
+Known = Callable[[], Ledger]
+"""Gives what tools said; asked only when turns go, since results are read by then."""
+
+
+def nothing_known() -> Ledger:
+    """Return the ledger of a list that has none."""
+    return NOTHING_SEEN
+
 
 NOTE_SHARE = 0.15
 """Part of the room that the note may take; kept as soon as a turn goes."""
@@ -32,7 +41,7 @@ def windowed(
     recent: int,
     measure: Measure,
     memo: Memo,
-    ledger: Ledger = NOTHING_SEEN,
+    ledger: Known = nothing_known,
 ) -> Cleaned:
     """Leave out the oldest turns until the rest fits.
 
@@ -79,7 +88,7 @@ def _cost(turn: Turn, measure: Measure) -> int:
 
 
 def _noted(
-    kept: Sequence[Turn], left_out: Sequence[Turn], *, room: int, memo: Memo, ledger: Ledger
+    kept: Sequence[Turn], left_out: Sequence[Turn], *, room: int, memo: Memo, ledger: Known
 ) -> Cleaned:
     messages = tuple(message for turn in kept for message in turn.messages)
     if not left_out:
@@ -109,7 +118,7 @@ def _note(
     *,
     room: int,
     memo: Memo,
-    ledger: Ledger,
+    ledger: Known,
 ) -> str:
     """Say how many turns are gone, what they called, what they showed, and which names they had."""
     messages = [message for turn in left_out for message in turn.messages]
@@ -129,10 +138,10 @@ def _note(
     return f"{said}{_ALSO}{', '.join(told)}]" if told else f"{said}]"
 
 
-def _wrong_in(messages: Sequence[Message], ledger: Ledger, *, room: int) -> str:
+def _wrong_in(messages: Sequence[Message], ledger: Known, *, room: int) -> str:
     """Tell what of the results was wrong, is not known to have changed, and was not seen since."""
     gone = {message.call_id for message in messages if message.role is Role.TOOL}
-    facts = [fact for fact in wrong(ledger) if fact.call_id in gone]
+    facts = [fact for fact in wrong(ledger()) if fact.call_id in gone]
     told = brief(facts, room=room - len(_WRONG)) if facts else ""
     return f"{_WRONG}{told.replace(chr(10), '; ')}" if told else ""
 

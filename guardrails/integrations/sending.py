@@ -15,6 +15,8 @@ from langchain_core.runnables import Runnable, RunnableLambda
 
 from guardrails.core.events import ContextFiltered
 from guardrails.engine import Guard, Session, SessionKey
+from guardrails.engine.reading import read_up
+from guardrails.hygiene.left import Left
 from guardrails.hygiene.sent import sent
 from guardrails.integrations.context import LangChainShape
 from guardrails.integrations.recalling import note_history
@@ -32,19 +34,22 @@ def to_send(
     """
     shape = LangChainShape(session.context.memo)
     note_history(session, messages, agent=agent)
-    back = {str(one.call_id): one.reason for one in session.state.early.taken_back}
+    state = session.state
+    back = {str(one.call_id): one.reason for one in state.early.taken_back}
     found = sent(
         shape,
         messages,
         context=session.context,
         agent=agent,
         taken_back=back,
-        ledger=session.state.ledger,
+        ledger=lambda: read_up(state).ledger,
     )
     if not found.changed:
         return None
     if found.removals:
         left = Counter(str(removal.why) for removal in found.removals)
+        if Left.WINDOW in left:
+            session.read_up()  # the next request asks again, for what is new
         fact = ContextFiltered(before=found.before, after=found.after, left=dict(left))
         session.observe(fact, agent=agent)
     return None if session.state.shadow else cast("list[AnyMessage]", found.messages)

@@ -3,11 +3,16 @@
 import msgspec
 import pytest
 
+from guardrails.actions.facts.ledger import Ledger
+from guardrails.core.decisions import Reason
 from guardrails.core.events import ToolRequested, ToolReturned, ToolStatus
 from guardrails.core.ids import CallId
 from guardrails.engine import Session
+from guardrails.engine.reading import UNREAD_LIMIT, read_up
 from guardrails.engine.replay import replay
 from guardrails.engine.session import StoredSession, decode_session
+from guardrails.policy.models import Settings
+from tests.settings import NO_MACHINE
 
 PODS = "NAME    READY   STATUS   RESTARTS   AGE\nweb-1   0/1     Error    0          5m\n"
 
@@ -42,7 +47,7 @@ def test_a_change_puts_it_in_doubt_even_if_it_failed(session) -> None:
     run(session, "kubectl get pods -n shop", PODS)
     run(session, "kubectl delete pod web-1 -n shop", "timeout", status=ToolStatus.ERROR)
     assert session.facts == ()
-    assert len(session.state.ledger) == 1
+    assert len(session.ledger) == 1
 
 
 def test_an_error_of_kubectl_is_a_word_of_the_cluster(session) -> None:
@@ -84,4 +89,28 @@ def test_a_replay_comes_to_the_same_ledger(session, recorder) -> None:
     run(session, "kubectl get pods -n shop", PODS)
     run(session, "kubectl rollout restart deploy/web -n shop", "restarted")
     replayed = replay(recorder.events)
-    assert replayed.state.ledger == session.state.ledger
+    assert replayed.state.ledger == session.ledger
+
+
+def test_reading_later_comes_to_the_same(session) -> None:
+    """Whether somebody asks after each result, at the end, or nobody until there are many."""
+    texts = [PODS.replace("web-1", f"web-{number}") for number in range(UNREAD_LIMIT + 5)]
+    asked: list[Ledger] = []
+    for number, text in enumerate(texts):
+        run(session, f"kubectl get pods -n shop --limit={number + 1}", text)
+        asked.append(read_up(session.state).ledger)
+    assert len(session.state.unread) == 5
+    assert asked[-1] == session.ledger
+    assert session.state.unread == ()
+    assert {fact.name for fact in session.facts} >= {"web-0", f"web-{UNREAD_LIMIT + 4}"}
+
+
+def test_names_are_known_before_a_change(begin) -> None:
+    """A result that nobody asked about yet counts."""
+    _, session = begin(settings=Settings(fsm=NO_MACHINE))
+    run(session, "kubectl get pods -n shop", PODS)
+    assert session.state.unread
+    command = '{"command": "kubectl delete pod web-1 -n shop"}'
+    call = ToolRequested(call_id=CallId("d"), tool="bash", arguments=command)
+    assert session.observe(call).reason is Reason.EFFECT_WARNED
+    assert not session.state.unread

@@ -218,7 +218,7 @@ async def test_a_watched_run_replays(begin, recorder: Recorder, played) -> None:
     await guard.settle(session, FINAL)
     again = replay(recorder.of(Event))
     assert list(again.decisions) == recorder.decisions
-    assert again.state == session.state
+    assert again.state == session.read_up()
 
 
 async def test_a_report_of_a_watch_that_nobody_keeps_ends_nothing(begin) -> None:

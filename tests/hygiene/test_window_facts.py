@@ -38,7 +38,7 @@ def note(ledger: Ledger, *, tokens: int = 900) -> str:
             Message(role=Role.TOOL, text=text, call_id=call.call_id, tool="kubectl", at=at + 1),
         ]
     settings = HygieneSettings(filters=("window",), tokens=tokens, recent=1)
-    found = cleaned(messages, settings, ledger=ledger).messages
+    found = cleaned(messages, settings, ledger=lambda: ledger).messages
     (line,) = [message.text for message in found if message.text.startswith(NOTE)]
     return line
 
