@@ -87,7 +87,7 @@ def _wrong_arguments(met: Met, specs: Mapping[str, ToolSpec], dice: Random) -> I
     if not value or spec is None:
         return
     key = dice.choice(list(value))
-    required = key in list(spec.parameters.get("required") or ())  # type: ignore[call-overload]
+    required = key in cast("list[str]", spec.parameters.get("required", []))
     rest = {name: given for name, given in value.items() if name != key}
     ways: list[Json] = [{**rest, f"{key}_name": value[key]}, {**value, key: {"value": value[key]}}]
     if required:

@@ -17,9 +17,10 @@ from guardrails.core.incident import Incident
 from guardrails.core.questions import Answer, Question
 from guardrails.core.toolaction import ToolAnnotations
 
-EVENT_SCHEMA = 3
+EVENT_SCHEMA = 4
 """Version of the stored form of events; raised when a reader must change. 2 adds the watch after a
-pass, 3 the machine of a run and questions to a person. Older traces are read as they were."""
+pass, 3 the machine of a run and questions to a person, 4 filtered contexts, faults of calls and
+steps that were taken back. Older traces are read as they were."""
 
 TEXT_LIMIT = 16_000
 """Longest text kept in one fact, in characters; the digest still covers the whole text. One tool

@@ -17,7 +17,7 @@ def within_budget(
     spent = spent_budget(state, rules)
     if state.stop is None and spent is None:
         return state, quiet
-    reason, said = spent or (state.stop or Reason.NONE, words.STOPPED)
+    reason, said = spent or (state.stop or Reason.NONE, quiet.to_person or words.STOPPED)
     decision = replace(
         quiet,
         verdict=Verdict.ESCALATE,

@@ -90,7 +90,7 @@ def fold(state: SessionState, event: Event, rules: Rules) -> Folded:
     before = phases.stopped(before, rules, before=state.phase)
     after, decision = _decide(before, event, rules, action)
     findings += found_by_machine(event, decision, findings)
-    after, decision = _broken(after, decision, findings, rules)
+    after, decision = _through_breaker(after, decision, findings, rules)
     phase = "" if after.phase is None else after.phase.position.state
     if phase != decision.phase:
         decision = replace(decision, phase=phase)
@@ -101,7 +101,7 @@ def fold(state: SessionState, event: Event, rules: Rules) -> Folded:
     return Folded(state=after, decision=decision, findings=findings)
 
 
-def _broken(
+def _through_breaker(
     state: SessionState, decision: Decision, findings: tuple[Finding, ...], rules: Rules
 ) -> Step:
     """Let the breaker count what an event showed, and trip when it is too much."""

@@ -18,14 +18,14 @@ from guardrails.engine.names import names_in
 if TYPE_CHECKING:
     from guardrails.engine.state import SessionState
 
-UNREAD_LIMIT: Final = 64
-UNREAD_CHARACTERS: Final = 200_000
+RESULTS_LIMIT: Final = 64
+RESULTS_CHARACTERS: Final = 200_000
 """Results, and characters of them, from which on they are read at once. Reading so many takes some
 5 ms, in one event of two hundred; most runs end before."""
 
 
-class Unread(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A result as it came."""
+class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A tool's result as it came."""
 
     call_id: CallId
     text: str
@@ -48,26 +48,26 @@ def with_result(
     ok = returned.status is ToolStatus.OK
     if not ok and followed is None:
         return state
-    result = Unread(
+    result = Result(
         call_id=returned.call_id,
         text=returned.text,
         step=event.step,
         at=event.at,
         followed=followed,
         names=ok,
-        so_far=len(returned.text) + (state.unread[-1].so_far if state.unread else 0),
+        so_far=len(returned.text) + (state.results[-1].so_far if state.results else 0),
     )
-    state = msgspec.structs.replace(state, unread=(*state.unread, result))
-    much = len(state.unread) >= UNREAD_LIMIT or result.so_far >= UNREAD_CHARACTERS
+    state = msgspec.structs.replace(state, results=(*state.results, result))
+    much = len(state.results) >= RESULTS_LIMIT or result.so_far >= RESULTS_CHARACTERS
     return read_up(state) if much else state
 
 
 def read_up(state: "SessionState") -> "SessionState":
     """Return the state with every result read: what it says is the same, in names and facts."""
-    if not state.unread:
+    if not state.results:
         return state
     names, ledger = state.names, state.ledger
-    for result in state.unread:
+    for result in state.results:
         if result.names:
             names = names.add(names_in(result.text))
         if result.followed is None:
@@ -82,4 +82,4 @@ def read_up(state: "SessionState") -> "SessionState":
             at=result.at,
             call_id=result.call_id,
         )
-    return msgspec.structs.replace(state, names=names, ledger=ledger, unread=())
+    return msgspec.structs.replace(state, names=names, ledger=ledger, results=())

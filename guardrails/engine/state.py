@@ -24,12 +24,12 @@ from guardrails.engine.alignment import Alignment
 from guardrails.engine.cascade import Cascade
 from guardrails.engine.early import Early
 from guardrails.engine.names import NameSet
-from guardrails.engine.reading import Unread
+from guardrails.engine.reading import Result
 from guardrails.fsm.phase import Phase
 
-STATE_SCHEMA = 3
+STATE_SCHEMA = 4
 """Version of the stored form of a session. 2 adds the watch after a pass, 3 the machine, what was
-said, and questions."""
+said, and questions, 4 the ledger, first errors and signs of a cascade."""
 
 OPEN_CALLS_LIMIT = 128
 """Most tool calls remembered as running. Frameworks run a handful at a time; calls that never
@@ -78,7 +78,7 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     names: NameSet = NameSet()
     ledger: Ledger = Ledger()
     """What tools said of objects and alerts, as far as their results were read."""
-    unread: tuple[Unread, ...] = ()
+    results: tuple[Result, ...] = ()
     """Results that nobody asked about yet: `guardrails.engine.reading.read_up` reads them."""
     allowances: tuple[Allowance, ...] = ()
     """Losses that a person allowed in this run."""

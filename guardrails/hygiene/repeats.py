@@ -4,7 +4,7 @@ The newest stays, because it is the state that holds; what came before is a line
 Errors stay: that a call failed once is a fact of its own.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -90,8 +90,3 @@ def _sorted(arguments: str) -> str:
         return msgspec.json.encode(decoded, order="deterministic").decode()
     except (msgspec.DecodeError, UnicodeEncodeError):
         return arguments
-
-
-def pointers(removals: Sequence[Removal]) -> Iterator[str]:
-    """Yield what can be asked for again."""
-    yield from (removal.pointer for removal in removals if removal.pointer)

@@ -2,11 +2,14 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
+from typing import Final
 
 from pydantic import ValidationError
 
 from guardrails.errors import TraceError
-from guardrails.policy.models import Settings
+from guardrails.policy.models import CascadeSettings, FsmSettings, HygieneSettings, Settings
+from guardrails.policy.strict import Strict
 
 
 def settings_text(settings: Settings) -> str:
@@ -14,8 +17,17 @@ def settings_text(settings: Settings) -> str:
     return json.dumps(settings.model_dump(), sort_keys=True, separators=(",", ":"))
 
 
+_BEFORE: Final[Mapping[str, Strict]] = {
+    "fsm": FsmSettings(machine="none", alignment="none", questions="none"),
+    "hygiene": HygieneSettings(filters=(), early="none"),
+    "cascade": CascadeSettings(modes=None, signs=None),
+}
+"""Sections that came later, as runs from before them were decided. A text holds every section that
+its version knew, so that one is missing only there."""
+
+
 def settings_of_text(text: str) -> Settings:
-    """Read what `settings_text` wrote.
+    """Read what `settings_text` wrote, by this version or an earlier one.
 
     Raises:
         TraceError: It holds what this version does not know.
@@ -24,11 +36,13 @@ def settings_of_text(text: str) -> Settings:
     True
     """
     try:
-        return Settings.model_validate_json(text)
+        settings = Settings.model_validate_json(text)
     except ValidationError as problem:
         first = problem.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "policy"
         raise TraceError(f"the stored policy cannot be read: {where}: {first['msg']}") from None
+    later = {name: _BEFORE[name] for name in _BEFORE.keys() - settings.model_fields_set}
+    return settings.model_copy(update=later) if later else settings
 
 
 def policy_digest(settings: Settings) -> str:

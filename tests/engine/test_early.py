@@ -204,6 +204,7 @@ def test_who_errs_again_and_again_is_stopped(do) -> None:
     decisions = [call(f"kubectl delete pod a{n} -n shop") for n in range(4)]
     assert [d.next for d in decisions] == [Next.CONTINUE] * 3 + [Next.STOP]
     assert decisions[-1].action is EnforcedAction.BLOCK
+    assert "pod/a3" in decisions[-1].to_person
 
 
 def test_it_can_be_reported_only(do) -> None:

@@ -8,7 +8,7 @@ from guardrails.core.decisions import Reason
 from guardrails.core.events import ToolRequested, ToolReturned, ToolStatus
 from guardrails.core.ids import CallId
 from guardrails.engine import Session
-from guardrails.engine.reading import UNREAD_LIMIT, read_up
+from guardrails.engine.reading import RESULTS_LIMIT, read_up
 from guardrails.engine.replay import replay
 from guardrails.engine.session import StoredSession, decode_session
 from guardrails.policy.models import Settings
@@ -94,23 +94,23 @@ def test_a_replay_comes_to_the_same_ledger(session, recorder) -> None:
 
 def test_reading_later_comes_to_the_same(session) -> None:
     """Whether somebody asks after each result, at the end, or nobody until there are many."""
-    texts = [PODS.replace("web-1", f"web-{number}") for number in range(UNREAD_LIMIT + 5)]
+    texts = [PODS.replace("web-1", f"web-{number}") for number in range(RESULTS_LIMIT + 5)]
     asked: list[Ledger] = []
     for number, text in enumerate(texts):
         run(session, f"kubectl get pods -n shop --limit={number + 1}", text)
         asked.append(read_up(session.state).ledger)
-    assert len(session.state.unread) == 5
+    assert len(session.state.results) == 5
     assert asked[-1] == session.ledger
-    assert session.state.unread == ()
-    assert {fact.name for fact in session.facts} >= {"web-0", f"web-{UNREAD_LIMIT + 4}"}
+    assert session.state.results == ()
+    assert {fact.name for fact in session.facts} >= {"web-0", f"web-{RESULTS_LIMIT + 4}"}
 
 
 def test_names_are_known_before_a_change(begin) -> None:
     """A result that nobody asked about yet counts."""
     _, session = begin(settings=Settings(fsm=NO_MACHINE))
     run(session, "kubectl get pods -n shop", PODS)
-    assert session.state.unread
+    assert session.state.results
     command = '{"command": "kubectl delete pod web-1 -n shop"}'
     call = ToolRequested(call_id=CallId("d"), tool="bash", arguments=command)
     assert session.observe(call).reason is Reason.EFFECT_WARNED
-    assert not session.state.unread
+    assert not session.state.results

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -351,3 +352,12 @@ def test_none_is_a_word_where_a_setting_knows_it() -> None:
     found = load_settings(environ=environ, flags={"fsm.alignment": "none", "fsm.settle": "none"})
     assert (found.fsm.machine, found.fsm.questions, found.fsm.alignment) == ("none",) * 3
     assert found.fsm.settle is None
+
+
+def test_a_run_from_before_a_section_is_decided_without_it() -> None:
+    """The defaults of today would find in it what nobody looked for then."""
+    stored = json.loads(settings_text(Settings(budgets=Budgets(steps=7))))
+    del stored["hygiene"], stored["cascade"]
+    found = settings_of_text(json.dumps(stored))
+    assert (found.budgets.steps, found.hygiene.early, found.cascade.signs) == (7, "none", None)
+    assert found.fsm == Settings().fsm

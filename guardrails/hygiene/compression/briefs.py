@@ -21,7 +21,6 @@ _TOLD: Final = tokens(
 _NESTED: Final = frozenset({"selector", "matchLabels", "hard", "used", "limits", "requests"})
 """Maps told whole."""
 _FINE: Final = GOOD_REASONS | {"Running", 0, "True", True}
-_TYPE: Final = frozenset({"kind", "apiVersion"})
 _MOST_VALUES: Final = 6
 
 

@@ -39,13 +39,6 @@ class _Line:
     parent: int = -1
 
 
-def is_outline(text: str) -> bool:
-    """Tell whether a text begins as an object in YAML or a description does."""
-    return (
-        re.match(r"(?:---\n)?(?:apiVersion|kind|metadata|items): ?|Name:\s{2,}\S", text) is not None
-    )
-
-
 def shorter_outline(text: str, *, limit: int) -> Compressed:
     """Drop blocks rank by rank until the text fits; then pick lines by what they tell."""
     lines = _read(text)
