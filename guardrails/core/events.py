@@ -6,6 +6,7 @@ folds events and never sees anything else, so a stored trace replays to the same
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 
@@ -17,10 +18,10 @@ from guardrails.core.incident import Incident
 from guardrails.core.questions import Answer, Question
 from guardrails.core.toolaction import ToolAnnotations
 
-EVENT_SCHEMA = 4
+EVENT_SCHEMA = 5
 """Version of the stored form of events; raised when a reader must change. 2 adds the watch after a
 pass, 3 the machine of a run and questions to a person, 4 filtered contexts, faults of calls and
-steps that were taken back. Older traces are read as they were."""
+steps that were taken back, 5 words between agents and plans. Older traces are read as they were."""
 
 TEXT_LIMIT = 16_000
 """Longest text kept in one fact, in characters; the digest still covers the whole text. One tool
@@ -151,6 +152,41 @@ class AgentHandedOff(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="a
     to: str
     leaves_graph: bool = False
     """True for `Command(graph=PARENT)`: the agent leaves the graph that the guard stands around."""
+
+
+MessageKind = Literal["task", "report", "talk"]
+"""What words between agents are: something to do, what came of it, or anything else."""
+
+
+class MessagePassed(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="message_passed"):
+    """Words reached an agent: a task, a report on one, or talk. The event's agent said them."""
+
+    to: str = ""
+    """The agent that they reached; empty for everyone in the conversation."""
+    kind: MessageKind = "talk"
+    text: str = ""
+    """Clipped to `TEXT_LIMIT`."""
+    ref: str = ""
+    """Name of the task that is given or reported on, where tasks have names."""
+    budget: int | None = None
+    """Tool calls that the task may take; None where nobody said."""
+    by_person: bool = False
+    """True when a person said it, in the course of the run."""
+
+
+class PlanItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that is to be done."""
+
+    text: str
+    ref: str = ""
+    """Its name in messages, where it has one."""
+    status: Literal["pending", "active", "done", "dropped"] = "pending"
+
+
+class PlanStated(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="plan_stated"):
+    """An agent's list of what is to be done, whole, as it now stands."""
+
+    items: tuple[PlanItem, ...] = ()
 
 
 class PauseReason(StrEnum):
@@ -287,6 +323,8 @@ AnyFact = (
     | ToolRequested
     | ToolReturned
     | AgentHandedOff
+    | MessagePassed
+    | PlanStated
     | RunPaused
     | RunResumed
     | EndRequested

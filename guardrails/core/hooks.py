@@ -14,7 +14,7 @@ import msgspec
 from guardrails.core.decisions import Decision
 from guardrails.core.events import Event
 from guardrails.core.evidence import GateProgress
-from guardrails.core.findings import Finding
+from guardrails.core.findings import Finding, FindingWithdrawn
 from guardrails.core.ids import RunId
 from guardrails.core.outcome import Outcome
 
@@ -33,7 +33,7 @@ class RunEnded(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
     output_tokens: int = 0
 
 
-Record = Event | Decision | Finding | GateProgress | RunEnded
+Record = Event | Decision | Finding | FindingWithdrawn | GateProgress | RunEnded
 
 
 class Hook(Protocol):
@@ -73,13 +73,26 @@ class HookSet:
         self.failures: Counter[str] = Counter()
         """Failures by sink name."""
 
+    def joined(self, hook: Hook) -> "HookSet":
+        """Return these hooks and one more; failures are counted together.
+
+        A second hook of one name is left out.
+        """
+        name = _name_of(hook)
+        if any(known == name for known, _ in self._hooks):
+            return self
+        both = HookSet()
+        both._hooks = (*self._hooks, (name, hook))
+        both.failures = self.failures
+        return both
+
     def emit(self, run: RunId, record: Record) -> None:
         """Give one record to every hook."""
         for name, hook in self._hooks:
             try:
                 hook.on_record(run, record)
             except Exception:  # noqa: BLE001  # whatever a sink raises, the run goes on
-                self._count(name)
+                self.failed(name)
 
     def timing(self, what: str, seconds: float) -> None:
         """Give one duration to the hooks that take durations."""
@@ -89,9 +102,10 @@ class HookSet:
                 if take is not None:
                     take(what, seconds)
             except Exception:  # noqa: BLE001  # as above
-                self._count(name)
+                self.failed(name)
 
-    def _count(self, sink: str) -> None:
+    def failed(self, sink: str) -> None:
+        """Count one failure of a sink, or of anything else that others brought."""
         self.failures[sink] += 1
         for name, hook in self._hooks:
             if name == sink:

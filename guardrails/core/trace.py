@@ -13,7 +13,7 @@ import msgspec
 from guardrails.core.decisions import Decision
 from guardrails.core.events import EVENT_SCHEMA, Event, GateReported, WatchReported
 from guardrails.core.evidence import REPORT_SCHEMA, GateProgress
-from guardrails.core.findings import Finding
+from guardrails.core.findings import Finding, FindingWithdrawn, Found, standing
 from guardrails.core.hooks import Record, RunEnded
 from guardrails.core.ids import RunId
 from guardrails.core.versions import newer_version, update_needed, version_field
@@ -28,7 +28,7 @@ class TraceHeader(msgspec.Struct, frozen=True, kw_only=True, tag="trace"):
     written_by: str = ""
 
 
-Line = TraceHeader | Event | Decision | Finding | GateProgress | RunEnded
+Line = TraceHeader | Event | Decision | Finding | FindingWithdrawn | GateProgress | RunEnded
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Line)
@@ -42,6 +42,8 @@ class StoredRun:
     records: tuple[Record, ...]
     torn: bool = False
     """True when the file ends in half a line."""
+    schema: int = EVENT_SCHEMA
+    """Version of the events; detectors of another one found other things."""
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -54,9 +56,14 @@ class StoredRun:
         return tuple(r for r in self.records if isinstance(r, Decision))
 
     @property
+    def found(self) -> tuple[Found, ...]:
+        """What the detectors of the live run said, in order."""
+        return tuple(r for r in self.records if isinstance(r, (Finding, FindingWithdrawn)))
+
+    @property
     def findings(self) -> tuple[Finding, ...]:
-        """The findings of the live run."""
-        return tuple(r for r in self.records if isinstance(r, Finding))
+        """The findings of the live run that held to its end."""
+        return standing(self.found)
 
     @property
     def ended(self) -> RunEnded | None:
@@ -130,16 +137,23 @@ def _why(line: bytes, error: Exception) -> str:
 
 def _by_run(lines: Iterable[Line], *, torn: bool) -> list[StoredRun]:
     runs: dict[RunId, list[Record]] = {}
+    schemas: dict[RunId, int] = {}
     last: RunId | None = None
     for line in lines:
         match line:
             case TraceHeader():
                 runs.setdefault(line.run, [])
+                schemas.setdefault(line.run, line.schema)
                 last = line.run
             case _:
                 last = line.run
                 runs.setdefault(last, []).append(line)
     return [
-        StoredRun(run=run, records=tuple(records), torn=torn and run == last)
+        StoredRun(
+            run=run,
+            records=tuple(records),
+            torn=torn and run == last,
+            schema=schemas.get(run, EVENT_SCHEMA),
+        )
         for run, records in runs.items()
     ]

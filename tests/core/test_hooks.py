@@ -93,3 +93,13 @@ def test_a_hook_that_cannot_even_be_named_breaks_no_run() -> None:
     assert counting.records == [ENDED]
     assert hooks.failures == {"Nameless": 2, "broken": 2}
     assert counting.failed == ["Nameless", "broken", "Nameless", "broken"]
+
+
+def test_one_more_hook_joins_for_one_run() -> None:
+    """The set that it joins stays as it is, and failures are counted together."""
+    hooks = HookSet()
+    more = hooks.joined(Broken())
+    assert more.joined(Broken()) is more
+    more.emit(RUN, ENDED)
+    hooks.emit(RUN, ENDED)
+    assert hooks.failures == {"broken": 1}

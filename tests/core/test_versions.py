@@ -59,7 +59,7 @@ def test_a_newer_trace_is_refused_even_if_it_happens_to_decode(tmp_path: Path) -
     path.write_bytes(
         encode_line(header) + encode_line(msgspec.structs.replace(header, schema=9, run=RunId("s")))
     )
-    with pytest.raises(TraceError, match=r"t\.jsonl:2: trace schema 9 is newer than 4; update"):
+    with pytest.raises(TraceError, match=r"t\.jsonl:2: trace schema 9 is newer than 5; update"):
         read_trace(path)
 
 
@@ -78,7 +78,7 @@ def test_a_newer_report_in_a_trace_is_refused(tmp_path: Path) -> None:
 def test_a_newer_session_is_refused_whether_or_not_it_decodes(state: dict[str, object]) -> None:
     """The version is what matters to the reader, not the first key that it trips over."""
     data = msgspec.json.encode({"type": "session", "state": {"schema": 9, **state}})
-    with pytest.raises(TraceError, match=r"^session schema 9 is newer than 4; update"):
+    with pytest.raises(TraceError, match=r"^session schema 9 is newer than 5; update"):
         decode_session(data)
 
 
