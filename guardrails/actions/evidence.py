@@ -6,8 +6,9 @@ sorted by program and verb, and a function tool by the words of its name. What n
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from enum import StrEnum
+from functools import lru_cache
 
 from guardrails.actions.names import read_name
 from guardrails.actions.tables import tokens
@@ -59,6 +60,8 @@ _WORDS = (
     ),
 )
 """Words of a tool's name or of an address, most telling first: `get_pod_logs` yields logs."""
+_TEXTS = tokens("doc docs documentation runbook runbooks knowledge wiki web internet faq")
+"""Words of tools whose query is no query of metrics."""
 _ALERT_SERIES = re.compile(r"\bALERTS(?:_FOR_STATE)?\b")
 _WORD = re.compile(r"[a-z0-9]+")
 
@@ -115,11 +118,12 @@ def _of_tool(operation: Operation, tool: str) -> EvidenceKind:
     """Read an address before the tool's name: `http_get` says nothing, `/api/v1/alerts` does."""
     for target in operation.targets:
         if target.kind == "url":
-            found = _by_words(_WORD.findall(target.name.lower()))
+            found = _by_words(tuple(_WORD.findall(target.name.lower())))
             if found is not EvidenceKind.OTHER:
                 return found
-    named = _by_words(read_name(tool).words)
-    if named is not EvidenceKind.OTHER:
+    words = read_name(tool).words
+    named = _by_words(words)
+    if named is not EvidenceKind.OTHER or not _TEXTS.isdisjoint(words):
         return named
     return next((_by_target(target) for target in operation.targets), named)
 
@@ -135,6 +139,8 @@ def _by_target(target: Target) -> EvidenceKind:
             return _BY_KIND.get(kind, EvidenceKind.OBJECTS)
 
 
-def _by_words(words: Iterable[str]) -> EvidenceKind:
+@lru_cache(maxsize=512)
+def _by_words(words: tuple[str, ...]) -> EvidenceKind:
+    """Sort words of a name; a run has a handful of tools, and calls them over and over."""
     found = frozenset(words)
     return next((kind for telling, kind in _WORDS if found & telling), EvidenceKind.OTHER)

@@ -6,6 +6,7 @@ noun of observation (`logs`, `metrics`) reads.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from guardrails.actions.tables import tokens
 from guardrails.core.toolaction import Effect
@@ -82,6 +83,7 @@ def _effect_of_word(word: str) -> Effect | None:
     return Effect.READ if word in _READS else None
 
 
+@lru_cache(maxsize=512)
 def read_name(tool: str) -> NameMeaning:
     """Tell what a tool's name says."""
     words = words_of_name(tool)

@@ -6,6 +6,8 @@ to be the claim that the goal asks for: the gate then judges it on evidence.
 
 import re
 
+from guardrails.actions.lettercase import folded
+from guardrails.actions.statements import Statement, Statements
 from guardrails.core.claims import ClaimKind
 
 _ACHIEVE = (
@@ -17,40 +19,61 @@ _LEARN = (
     r"(?:\w+\s+)?(?:cause|reason|source|fault|culprit|fix|solution)"
 )
 """`cannot find any error` is no giving up; `cannot find the cause` is."""
-_GAVE_UP = re.compile(
-    rf"\b(?:unable|not\s+able|failed|unsuccessful)\s+(?:to|in)\s+(?:{_ACHIEVE}|{_LEARN})"
-    rf"|\b(?:could|can)(?:\s*not|n['\u2019]t)\s+(?:be\s+{_ACHIEVE}|{_ACHIEVE}|{_LEARN})"
-    r"|\bcause\s+(?:could|can)(?:\s*not|n['\u2019]t)\s+be\s+(?:found|determined|identified|established)"
-    r"|\b(?:i|we)\s+(?:am|are|have|will|must|had\s+to)?\s*(?:giv(?:e|en|ing)\s+up|gave\s+up)\b"
-    r"|\b(?:remains?|still|is|are|was|were)\s+(?:unresolved|unfixed|not\s+(?:yet\s+)?(?:resolved|fixed"
-    r"|mitigated|healthy|recovered))\b"
-    r"|\bno\s+(?:root\s+cause|fix|solution)\s+(?:was|has\s+been|could\s+be)\s+(?:found|identified)",
-    re.IGNORECASE,
+_TO_DO_IT = rf"\s+(?:to|in)\s+(?:{_ACHIEVE}|{_LEARN})"
+_NOT_DONE = rf"(?:\s*not|n['\u2019]t)\s+(?:be\s+{_ACHIEVE}|{_ACHIEVE}|{_LEARN})"
+_NOT_KNOWN = r"(?:\s*not|n['\u2019]t)\s+be\s+(?:found|determined|identified|established)"
+_SELF = r"(?:i|we)\s+(?:am|are|have|will|must|had\s+to)?\s*"
+_IS = r"(?:remains?|still|is|are|was|were)\s+"
+_GAVE_UP = Statements(
+    Statement("un", rf"(?:able|successful){_TO_DO_IT}"),
+    Statement("no", rf"t\s+able{_TO_DO_IT}"),
+    Statement("failed", _TO_DO_IT),
+    Statement("could", _NOT_DONE),
+    Statement("can", _NOT_DONE),
+    Statement("could", _NOT_KNOWN, before=r"cause\s+"),
+    Statement("can", _NOT_KNOWN, before=r"cause\s+"),
+    Statement("giv", r"(?:e|en|ing)\s+up\b", before=_SELF),
+    Statement("gave", r"\s+up\b", before=_SELF),
+    Statement("un", r"(?:resolved|fixed)\b", before=_IS),
+    Statement("no", r"t\s+(?:yet\s+)?(?:resolved|fixed|mitigated|healthy|recovered)\b", before=_IS),
+    Statement(
+        "no",
+        r"\s+(?:root\s+cause|fix|solution)\s+(?:was|has\s+been|could\s+be)\s+(?:found|identified)",
+    ),
 )
 _PERSON = (
     r"(?:an?\s+|the\s+|our\s+)?(?:on-?call|human|person|operator|engineer|sre|sres|admin\w*|team"
     r"|support|maintainer)"
 )
-_NEEDS_HUMAN = re.compile(
-    r"\b(?:needs?|requires?|awaiting|waiting\s+for)\s+(?:an?\s+)?"
-    r"(?:human|manual|operator|person|on-?call)(?:[\s-]\w+)?"
-    r"|\b(?:human|manual|operator)\s+(?:intervention|approval|action|review)\s+(?:is|will\s+be)\s+"
+_NEEDS = r"(?:needs?|requires?|awaiting|waiting\s+for)\s+(?:an?\s+)?"
+_WORD_MORE = r"(?:[\s-]\w+)?"
+_IS_NEEDED = (
+    r"\s+(?:intervention|approval|action|review)\s+(?:is|will\s+be)\s+"
     r"(?:required|needed|necessary)"
-    rf"|\bescalat(?:e|es|ed|ing)\s+(?:(?:this|it|the\s+\w+|to\s+it)\s+)?to\s+{_PERSON}"
-    r"|\b(?:i|we)\s+(?:recommend\s+escalating|am\s+escalating|are\s+escalating|must\s+escalate)"
-    rf"|\bhand(?:ing|ed)?\s+(?:(?:this|it)\s+)?(?:off|over)\s+to\s+{_PERSON}"
-    rf"|\bplease\s+(?:page|ask|contact|have)\s+{_PERSON}",
-    re.IGNORECASE,
 )
-_NEGATED = re.compile(
-    r"(?:\bno|\bnot|\bnever|\bwithout|n['\u2019]t)\s+(?:\w+\s+){0,2}$", re.IGNORECASE
+_NEEDS_HUMAN = Statements(
+    Statement("human", _WORD_MORE, before=_NEEDS),
+    Statement("manual", _WORD_MORE, before=_NEEDS),
+    Statement("operator", _WORD_MORE, before=_NEEDS),
+    Statement("person", _WORD_MORE, before=_NEEDS),
+    Statement("oncall", _WORD_MORE, before=_NEEDS),
+    Statement("on-call", _WORD_MORE, before=_NEEDS),
+    Statement("human", _IS_NEEDED),
+    Statement("manual", _IS_NEEDED),
+    Statement("operator", _IS_NEEDED),
+    Statement("escalat", rf"(?:e|es|ed|ing)\s+(?:(?:this|it|the\s+\w+|to\s+it)\s+)?to\s+{_PERSON}"),
+    Statement("escalat", "ing", before=r"(?:i|we)\s+(?:recommend|am|are)\s+"),
+    Statement("escalat", "e", before=r"(?:i|we)\s+must\s+"),
+    Statement("hand", rf"(?:ing|ed)?\s+(?:(?:this|it)\s+)?(?:off|over)\s+to\s+{_PERSON}"),
+    Statement("please", rf"\s+(?:page|ask|contact|have)\s+{_PERSON}"),
 )
+_NEGATED = re.compile(r"(?:\bno|\bnot|\bnever|\bwithout|n['\u2019]t)\s+(?:\w+\s+){0,2}$")
 _SUCCESS = re.compile(
     r"\b(?:resolved|fixed|mitigated|remediated|restored|recovered|healthy|back\s+to\s+normal"
     r"|no\s+longer|all\s+\w+\s+(?:are|is)\s+(?:running|ready|up)|works\s+again"
-    r"|root\s+cause\s+(?:is|was)|identified\s+the\s+root\s+cause)\b",
-    re.IGNORECASE,
+    r"|root\s+cause\s+(?:is|was)|identified\s+the\s+root\s+cause)\b"
 )
+"""Written in small letters like the others: all of them read `folded` text."""
 
 _WORDS: dict[str, ClaimKind] = {
     **dict.fromkeys(
@@ -74,14 +97,15 @@ _WORDS: dict[str, ClaimKind] = {
 
 def said_in_text(text: str) -> ClaimKind | None:
     """Tell whether a text plainly gives up or asks for a person."""
-    asks = _plain(_NEEDS_HUMAN, text=text)
-    gives_up = _plain(_GAVE_UP, text=text)
-    if asks is None and gives_up is None:
+    said = folded(text)
+    asks = _plain(_NEEDS_HUMAN, text=said)
+    gives_up = _plain(_GAVE_UP, text=said)
+    if not asks and not gives_up:
         return None
-    rest = _GAVE_UP.sub(" ", text)
+    rest = _GAVE_UP.without(said)
     if any(not _negated(rest, at=found.start()) for found in _SUCCESS.finditer(rest)):
         return None
-    return ClaimKind.NEEDS_HUMAN if asks is not None else ClaimKind.GAVE_UP
+    return ClaimKind.NEEDS_HUMAN if asks else ClaimKind.GAVE_UP
 
 
 def said_in_word(word: str) -> ClaimKind | None:
@@ -89,11 +113,9 @@ def said_in_word(word: str) -> ClaimKind | None:
     return _WORDS.get(re.sub(r"[\s-]+", "_", word.strip().lower()))
 
 
-def _plain(pattern: re.Pattern[str], *, text: str) -> re.Match[str] | None:
-    """Find the first statement that is not denied by the words before it."""
-    return next(
-        (found for found in pattern.finditer(text) if not _negated(text, at=found.start())), None
-    )
+def _plain(statements: Statements, *, text: str) -> bool:
+    """Tell whether one of the statements is made and not denied by the words before it."""
+    return any(not _negated(text, at=at) for at in statements.places_in(text))
 
 
 def _negated(text: str, *, at: int) -> bool:

@@ -83,7 +83,7 @@ def _kind_among(parts: list[str], *, known_only: bool) -> int | None:
     """Return which part is the kind. The last is the name, whatever it looks like."""
     candidates = range(len(parts) - 1)
     # `shop/Deployment/web` is how most agents write, so the middle goes before the first.
-    for place in sorted(candidates, key=lambda n: n != len(parts) - 2):
+    for place in (candidates[-1], *candidates[:-1]):
         if is_kind(parts[place]):
             return place
     if known_only:

@@ -309,3 +309,10 @@ def test_any_report_is_read_without_inventing(report: Any) -> None:
     for entity in claim.entities:
         assert entity.name in whole
         assert entity.namespace in whole
+
+
+@pytest.mark.parametrize(("letters", "named"), [(240, True), (300, False)])
+def test_a_group_longer_than_a_dns_name_is_none(letters: int, *, named: bool) -> None:
+    """Without the bound, a text of kinds joined by dots took a minute to read."""
+    claim = read_claim(f"deployments.{'a' * letters} cart-1 is down", goal=Goal.DIAGNOSIS)
+    assert bool(claim.entities) is named
