@@ -2,56 +2,42 @@
 
 A gate report that fails a claim is the evidence. Which mode it is depends on whether the agent
 looked after its last change: not at all is incomplete verification, looked and still claimed is
-incorrect verification. Scorers should merge the two, as human annotators swap them.
+incorrect verification. Scorers should merge the two, as human annotators swap them. Stored traces
+have no gate: there `unchecked` and `misread` read the conclusion itself.
 """
 
 import msgspec
 
 from guardrails.core.claims import ClaimKind
-from guardrails.core.events import (
-    EndRequested,
-    Event,
-    GateReported,
-    ToolRequested,
-    ToolReturned,
-    ToolStatus,
-)
+from guardrails.core.events import EndRequested, Event, GateReported
 from guardrails.core.evidence import Evidence, GateVerdict
 from guardrails.core.findings import Finding
-from guardrails.core.ids import CallId
 from guardrails.core.mast import FailureMode
-from guardrails.core.toolaction import Effect, ToolAction
+from guardrails.core.toolaction import Effect
+from guardrails.detectors.base import finding
+from guardrails.detectors.look import Came, Look
+from guardrails.detectors.scene import Scene
 
 DETECTOR = "FalseVictory"
 
 QUOTES = 3
 """Violated facts quoted in a finding; the report holds all."""
 
-_CALLS = 64
-"""Calls whose effect is remembered until they return."""
-
 
 class VerificationState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the agent claimed and whether it looked before."""
 
     claimed: ClaimKind | None = None
-    effects: tuple[tuple[CallId, Effect], ...] = ()
-    """Calls under way."""
-    writes: int = 0
     reads_since_write: int = 0
 
 
 def observe(
-    state: VerificationState, event: Event, *, action: ToolAction | None
+    state: VerificationState, event: Event, scene: Scene
 ) -> tuple[VerificationState, tuple[Finding, ...]]:
     """Fold one event."""
+    if scene.last is not None:
+        return _returned(state, scene.last), ()
     match event.fact:
-        case ToolRequested() as call:
-            effect = action.effect if action else Effect.WRITE
-            effects = (*state.effects[1 - _CALLS :], (call.call_id, effect))
-            return msgspec.structs.replace(state, effects=effects), ()
-        case ToolReturned() as returned:
-            return _returned(state, returned), ()
         case EndRequested() as end:
             claimed = end.claim.kind if end.claim else None
             return msgspec.structs.replace(state, claimed=claimed), ()
@@ -61,21 +47,16 @@ def observe(
             return state, ()
 
 
-def _returned(state: VerificationState, returned: ToolReturned) -> VerificationState:
-    effect = next((e for call, e in state.effects if call == returned.call_id), None)
-    if effect is None or returned.status is not ToolStatus.OK:
+def _returned(state: VerificationState, look: Look) -> VerificationState:
+    if look.came is Came.FAILED or look.came is Came.BLOCKED:
         return state
-    reads, writes = state.reads_since_write, state.writes
-    if effect is Effect.READ:
-        reads += 1
-    elif effect is not Effect.FINISH:
-        reads, writes = 0, writes + 1
-    return msgspec.structs.replace(
-        state,
-        effects=tuple((call, e) for call, e in state.effects if call != returned.call_id),
-        reads_since_write=reads,
-        writes=writes,
-    )
+    match look.effect:
+        case Effect.READ:
+            return msgspec.structs.replace(state, reads_since_write=state.reads_since_write + 1)
+        case Effect.FINISH:
+            return state
+        case _:
+            return msgspec.structs.replace(state, reads_since_write=0)
 
 
 def _false_claim(
@@ -89,14 +70,4 @@ def _false_claim(
     said = f"claims {state.claimed}; " + (
         "looked, and concluded what is not so" if looked else "did not look after its last change"
     )
-    return (
-        Finding(
-            run=event.run,
-            seq=event.seq,
-            mode=mode,
-            detector=DETECTOR,
-            agent=event.agent,
-            steps=(event.step,),
-            evidence=(said, *facts),
-        ),
-    )
+    return (finding(event, mode, DETECTOR, why=said, about=str(state.claimed), evidence=facts),)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import pytest
+from asking import observed
 
 from guardrails.core.claims import Claim, ClaimKind
 from guardrails.core.events import (
@@ -21,8 +22,7 @@ from guardrails.core.findings import Finding
 from guardrails.core.ids import CallId, RunId
 from guardrails.core.mast import FailureMode
 from guardrails.core.toolaction import Effect, ToolAction
-from guardrails.detectors.registry import DetectorStates, observe_all
-from guardrails.detectors.repetition import WINDOW
+from guardrails.detectors.registry import DetectorStates
 from guardrails.testing.gates import scripted_report
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -38,7 +38,7 @@ def found(plays: Iterable[Play]) -> list[Finding]:
     states, findings = DetectorStates(), []
     for seq, (fact, action) in enumerate(plays, start=1):
         event = Event(run=RunId("r"), seq=seq, at=AT, step=seq, fact=fact)
-        states, new = observe_all(states, event, action=action)
+        states, new = observed(states, event, action=action)
         findings.extend(new)
     return findings
 
@@ -61,50 +61,6 @@ def call(
 
 def modes(findings: Iterable[Finding]) -> list[FailureMode]:
     return [f.mode for f in findings]
-
-
-def test_the_third_equal_call_with_an_equal_result_is_a_repetition() -> None:
-    """Two are a second look; three are a loop."""
-    assert not found([*call(1), *call(2)])
-    (finding,) = found([*call(1), *call(2), *call(3)])
-    assert finding.mode is FailureMode.STEP_REPETITION
-    assert len(finding.steps) == 3
-
-
-@pytest.mark.parametrize(
-    "plays",
-    [
-        [p for n in range(9) for p in call(n, result=f"r{n}")],
-        [p for n in range(9) for p in call(n, arguments=f'{{"n":{n}}}')],
-        [
-            p
-            for n in range(9)
-            for p in (*call(2 * n), *call(2 * n + 1, action=WRITE, result=f"w{n}"))
-        ],
-    ],
-    ids=["polling sees change", "arguments differ", "a write lies between"],
-)
-def test_what_only_looks_like_a_loop_is_none(plays: list[Play]) -> None:
-    """Polling, paging and look-after-write are sound work."""
-    assert FailureMode.STEP_REPETITION not in modes(found(plays))
-
-
-def test_a_long_loop_is_reported_at_doublings_only() -> None:
-    """A loop of 50 calls is 5 findings, not 48."""
-    findings = found(p for n in range(50) for p in call(n))
-    assert [len(f.steps) for f in findings] == [3, 6, 12, 24, 48]
-
-
-def test_a_loop_wider_than_the_window_keeps_memory_bounded() -> None:
-    """What lies further back than the window is forgotten."""
-    plays = [p for n in range(3 * WINDOW) for p in call(n, arguments=str(n % (2 * WINDOW)))]
-    assert not found(plays)
-
-
-def test_an_alternating_loop_is_seen() -> None:
-    """A-B-A-B is as much a loop as A-A."""
-    plays = [p for n in range(6) for p in call(n, arguments=f'"{n % 2}"')]
-    assert modes(found(plays)) == [FailureMode.STEP_REPETITION] * 2
 
 
 @pytest.mark.parametrize("exit_kind", [ExitKind.EMPTY, ExitKind.MALFORMED])
