@@ -12,8 +12,8 @@ from typing import Final, assert_never
 import msgspec
 
 from guardrails.core.decisions import CascadeAct, Decision, Reason, Verdict
-from guardrails.core.findings import Finding
-from guardrails.core.mast import FailureMode
+from guardrails.core.findings import Finding, Found
+from guardrails.core.mast import FailureMode, Weight
 from guardrails.core.signatures import SIGNATURES, Signature
 from guardrails.engine import words
 from guardrails.policy.models import CascadeSettings
@@ -61,11 +61,11 @@ def noted(
     *,
     step: int,
     decision: Decision,
-    findings: tuple[Finding, ...],
+    found: tuple[Found, ...],
     settings: CascadeSettings,
 ) -> tuple[Cascade, Tripped | None]:
     """Count what one event showed, and tell whether that is too much."""
-    fresh = tuple(_signs(step, decision, findings, SIGNATURES[settings.signature]))
+    fresh = tuple(_signs(step, decision, found, SIGNATURES[settings.signature]))
     if not fresh:
         return cascade, None
     modes = dict.fromkeys([*cascade.modes, *(sign.mode for sign in fresh if sign.mode)])
@@ -75,12 +75,17 @@ def noted(
 
 
 def _signs(
-    step: int, decision: Decision, findings: tuple[Finding, ...], signature: Signature
+    step: int, decision: Decision, found: tuple[Found, ...], signature: Signature
 ) -> Iterator[Sign]:
-    """Yield what speaks for failure, by the signature of the class."""
-    for finding in findings:
-        if signature.tells(finding.mode):
-            yield Sign(step, finding.mode)
+    """Yield what speaks for failure, by the signature of the class.
+
+    A finding that its detector calls structural is as common in runs that succeed.
+    """
+    for one in found:
+        if not isinstance(one, Finding) or one.severity is Weight.STRUCTURAL:
+            continue
+        if signature.tells(one.mode):
+            yield Sign(step, one.mode)
     if decision.reason in WRONG_CALLS:
         yield Sign(step)
 

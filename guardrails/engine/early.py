@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from guardrails.actions.invented import invented_targets
+from guardrails.actions.nameset import NameSet
 from guardrails.actions.unread import never_read
 from guardrails.core.decisions import Reason
 from guardrails.core.events import ToolRequested, ToolReturned
@@ -18,7 +19,6 @@ from guardrails.core.incident import Incident
 from guardrails.core.questions import Answer
 from guardrails.core.toolaction import Effect, Target, ToolAction
 from guardrails.engine.chains import Chain, TakenBack, chain_of, lengthened, with_chain, with_good
-from guardrails.engine.names import NameSet
 
 replace = msgspec.structs.replace
 

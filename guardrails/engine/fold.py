@@ -19,8 +19,10 @@ from guardrails.core.events import (
     Event,
     GateReported,
     LossAllowed,
+    MessagePassed,
     ModelReplied,
     NodeRan,
+    PlanStated,
     QuestionAnswered,
     QuestionAsked,
     QuestionsExpired,
@@ -33,7 +35,7 @@ from guardrails.core.events import (
     ToolStatus,
     WatchReported,
 )
-from guardrails.core.findings import Finding
+from guardrails.core.findings import Found, standing
 from guardrails.core.outcome import Outcome
 from guardrails.core.toolaction import Effect, ToolAction
 from guardrails.detectors.registry import observe_all
@@ -50,6 +52,9 @@ from guardrails.engine.state import SessionState
 
 replace = msgspec.structs.replace
 
+FINDINGS_LIMIT = 500
+"""Findings kept; there are fourteen modes, and findings of one mode, agent and subject are one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folded:
@@ -57,7 +62,8 @@ class Folded:
 
     state: SessionState
     decision: Decision
-    findings: tuple[Finding, ...]
+    found: tuple[Found, ...]
+    """What the detectors said of it."""
 
 
 Step = tuple[SessionState, Decision]
@@ -77,7 +83,9 @@ def fold(state: SessionState, event: Event, rules: Rules) -> Folded:
     if state.cascade.tightened_at:
         rules = rules.tightened
     action = _action_of(event, rules)
-    detectors, findings = observe_all(state.detectors, event, action=action)
+    detectors, found = observe_all(
+        state.detectors, event, action=action, extra=rules.extra, skipped=rules.skipped
+    )
     before = replace(
         state,
         seq=event.seq,
@@ -89,20 +97,21 @@ def fold(state: SessionState, event: Event, rules: Rules) -> Folded:
     )
     before = phases.stopped(before, rules, before=state.phase)
     after, decision = _decide(before, event, rules, action)
-    findings += found_by_machine(event, decision, findings)
-    after, decision = _through_breaker(after, decision, findings, rules)
+    found += found_by_machine(event, decision, found)
+    after, decision = _through_breaker(after, decision, found, rules)
     phase = "" if after.phase is None else after.phase.position.state
     if phase != decision.phase:
         decision = replace(decision, phase=phase)
-    if findings:
-        after = replace(after, vector=_counted(after.vector, findings))
+    if found:
+        held = standing(found, before=after.findings)
+        after = replace(after, findings=held[-FINDINGS_LIMIT:])
     if rules.settings.mode == "shadow":
         decision = _in_shadow(decision, event)
-    return Folded(state=after, decision=decision, findings=findings)
+    return Folded(state=after, decision=decision, found=found)
 
 
 def _through_breaker(
-    state: SessionState, decision: Decision, findings: tuple[Finding, ...], rules: Rules
+    state: SessionState, decision: Decision, found: tuple[Found, ...], rules: Rules
 ) -> Step:
     """Let the breaker count what an event showed, and trip when it is too much."""
     if state.ended or state.stop is not None:
@@ -111,7 +120,7 @@ def _through_breaker(
         state.cascade,
         step=state.step,
         decision=decision,
-        findings=findings,
+        found=found,
         settings=rules.settings.cascade,
     )
     if counted is not state.cascade:
@@ -152,6 +161,8 @@ _Noted = (
     | RunResumed
     | LossAllowed
     | AgentHandedOff
+    | MessagePassed
+    | PlanStated
     | ContextFiltered
     | StepTakenBack
     | QuestionAsked
@@ -181,7 +192,7 @@ def _noted(state: SessionState, event: Event, fact: _Noted, rules: Rules) -> Ses
             return phases.questioned(replace(state, unanswered=True), rules)
         case StepTakenBack(call_ids=gone):
             return replace(state, early=early.noted_removed(state.early, gone))
-        case AgentHandedOff() | ContextFiltered():
+        case AgentHandedOff() | MessagePassed() | PlanStated() | ContextFiltered():
             return state
 
 
@@ -263,13 +274,6 @@ def _on_resumed(state: SessionState, event: Event) -> SessionState:
         return state
     paused = (event.at - state.paused_at).total_seconds()
     return replace(state, paused_at=None, paused_seconds=state.paused_seconds + paused)
-
-
-def _counted(vector: dict[str, int], findings: tuple[Finding, ...]) -> dict[str, int]:
-    counted = dict(vector)
-    for finding in findings:
-        counted[finding.mode] = counted.get(finding.mode, 0) + 1
-    return counted
 
 
 def _in_shadow(decision: Decision, event: Event) -> Decision:

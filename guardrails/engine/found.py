@@ -2,8 +2,9 @@
 
 from guardrails.core.decisions import Decision, Reason
 from guardrails.core.events import Event
-from guardrails.core.findings import Finding
+from guardrails.core.findings import Finding, Found
 from guardrails.core.mast import FailureMode
+from guardrails.detectors.base import finding
 
 DETECTOR = "TerminationMachine"
 
@@ -28,22 +29,19 @@ _MODES = {
 
 
 def found_by_machine(
-    event: Event, decision: Decision, others: tuple[Finding, ...]
+    event: Event, decision: Decision, others: tuple[Found, ...]
 ) -> tuple[Finding, ...]:
-    """Return what a decision of the machine says of the run, unless a detector said it already."""
+    """Return what a decision of the machine says of the run, unless a detector said it already.
+
+    What a detector calls structural says less than the machine does, and does not stand for it.
+    """
     if (found := _MODES.get(decision.reason)) is None:
         return ()
     mode, said = found
-    if any(other.mode is mode for other in others):
+    if any(
+        isinstance(other, Finding) and other.mode is mode and other.severity is None
+        for other in others
+    ):
         return ()
-    return (
-        Finding(
-            run=event.run,
-            seq=event.seq,
-            mode=mode,
-            detector=DETECTOR,
-            agent=event.agent,
-            steps=(event.step,),
-            evidence=(said, decision.to_person) if decision.to_person else (said,),
-        ),
-    )
+    quotes = (decision.to_person,) if decision.to_person else ()
+    return (finding(event, mode, DETECTOR, why=said, about=decision.reason, evidence=quotes),)

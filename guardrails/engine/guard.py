@@ -39,6 +39,7 @@ from guardrails.core.hooks import Hook, HookSet
 from guardrails.core.ids import CheckId, RunId
 from guardrails.core.incident import Incident
 from guardrails.core.questions import Answer, Question
+from guardrails.engine.extras import Extra
 from guardrails.engine.rules import Rules
 from guardrails.engine.session import Session, StoredSession, decode_session
 from guardrails.engine.state import SessionState
@@ -69,6 +70,11 @@ class Guard:
         store: Where open sessions live.
         ask: Puts a question to a person and returns the answer, None when there is none. Left out,
             graphs with a checkpointer stand still by LangGraph's `interrupt()`.
+        detectors: Your own detectors of failures, run beside the shipped ones; see
+            `guardrails.detectors.base.Detector`. A replay of such a run is given them too.
+
+    Raises:
+        PolicyError: The settings name a machine or a detector that cannot be used.
     """
 
     def __init__(
@@ -81,6 +87,7 @@ class Guard:
         clock: Clock | None = None,
         store: MemoryStore | None = None,
         ask: Ask | None = None,
+        detectors: Sequence[Extra] = (),
     ) -> None:
         self.settings = settings if settings is not None else Settings()
         self.gate = gate
@@ -89,7 +96,7 @@ class Guard:
         self.clock: Clock = clock if clock is not None else SystemClock()
         self.store = store if store is not None else MemoryStore()
         self.ask = ask
-        self._rules = Rules.of(self.settings)
+        self._rules = Rules.of(self.settings, detectors=detectors)
 
     def begin(
         self,

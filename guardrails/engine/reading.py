@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from guardrails.actions.facts.noting import noted, written
+from guardrails.actions.nameset import names_in
 from guardrails.core.events import Event, ToolReturned, ToolStatus
 from guardrails.core.ids import CallId
 from guardrails.core.toolaction import ToolAction
-from guardrails.engine.names import names_in
 
 if TYPE_CHECKING:
     from guardrails.engine.state import SessionState

@@ -1,10 +1,11 @@
 """What the fold decides by: the settings of a run, prepared once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from guardrails.actions.rules import FINISH_TOOLS, SHELL_TOOLS, ToolRules
 from guardrails.core.incident import Goal
+from guardrails.engine.extras import Extra, extra_detectors
 from guardrails.fsm.load import machine_for, machine_of_text, named_machine
 from guardrails.fsm.machine import Machine
 from guardrails.policy.models import FsmSettings, Settings
@@ -21,20 +22,33 @@ class Rules:
     """What ends a run that must mend something; None leaves ends to the gate and the budgets."""
     diagnosis: Machine | None = None
     """What ends a run that names a cause."""
+    extra: tuple[Extra, ...] = ()
+    """Detectors that run beside the shipped ones."""
+    skipped: frozenset[str] = frozenset()
+    """Detectors whose findings are dropped."""
     tight: Settings | None = None
     """What applies in place of the settings after a cascade."""
 
     @classmethod
-    def of(cls, settings: Settings, *, machine: str | None = None) -> "Rules":
+    def of(
+        cls,
+        settings: Settings,
+        *,
+        machine: str | None = None,
+        detectors: Sequence[Extra] = (),
+    ) -> "Rules":
         """Prepare rules from settings.
 
         Args:
             settings: Of the run.
             machine: The text of the machine that a stored run had, in place of what the settings
                 name; empty for a run that had none.
+            detectors: Run beside the shipped ones and those that the settings name.
 
         Raises:
-            PolicyError: The machine cannot be read, or some run of it might not end.
+            PolicyError: The machine cannot be read, or some run of it might not end; a detector
+                that the settings name is not installed.
+            PluginError: Such a detector is broken.
         """
         names = settings.tools
         machines = _machines(settings.fsm) if machine is None else _stored(machine)
@@ -49,6 +63,8 @@ class Rules:
             ),
             mitigation=machines.get(Goal.MITIGATION),
             diagnosis=machines.get(Goal.DIAGNOSIS),
+            extra=(*extra_detectors(settings.detectors), *detectors),
+            skipped=frozenset(settings.detectors.skip),
             tight=tightened(settings),
         )
 

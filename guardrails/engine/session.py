@@ -6,7 +6,6 @@ out of facts, stamps them into events and hands those to the fold; it decides no
 
 import threading
 import time
-from collections import deque
 
 import msgspec
 
@@ -17,8 +16,8 @@ from guardrails.core.clock import Clock
 from guardrails.core.decisions import Decision
 from guardrails.core.events import AnyFact, Event, ModelReplied, NodeRan, RunStarted
 from guardrails.core.evidence import GateProgress
-from guardrails.core.findings import Finding
-from guardrails.core.hooks import HookSet, RunEnded
+from guardrails.core.findings import Finding, Found
+from guardrails.core.hooks import Hook, HookSet, RunEnded
 from guardrails.core.ids import RunId
 from guardrails.core.incident import Incident
 from guardrails.core.outcome import Outcome
@@ -38,15 +37,11 @@ from guardrails.hygiene.context import Context
 
 replace = msgspec.structs.replace
 
-FINDINGS_LIMIT = 500
-"""Findings kept for the result, newest first to stay; the failure vector counts all of them."""
-
 
 class StoredSession(msgspec.Struct, frozen=True, kw_only=True, tag="session"):
     """A session at rest."""
 
     state: SessionState
-    findings: tuple[Finding, ...] = ()
 
 
 class Session:
@@ -62,7 +57,6 @@ class Session:
         given: Incident | None = None,
     ) -> None:
         self._state = stored.state
-        self._findings = deque(stored.findings, maxlen=FINDINGS_LIMIT)
         self._rules = rules
         self._clock = clock
         self._hooks = hooks
@@ -103,9 +97,8 @@ class Session:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """The findings so far (the newest 500)."""
-        with self._lock:
-            return tuple(self._findings)
+        """The findings that hold so far, at most 500."""
+        return self._state.findings
 
     @property
     def facts(self) -> tuple[Fact, ...]:
@@ -145,6 +138,11 @@ class Session:
         """
         return shows(self._state, self._rules, tool, annotations)
 
+    def follow(self, hook: Hook) -> None:
+        """Let one more hook have this run's records; one that it has by name stays as it is."""
+        with self._lock:
+            self._hooks = self._hooks.joined(hook)
+
     def observe(self, fact: AnyFact, *, agent: str = "") -> Decision:
         """Take one fact and decide.
 
@@ -175,11 +173,12 @@ class Session:
             if isinstance(fact, ModelReplied) and fact.usage is not None:
                 self.context.counted(fact.usage.input_tokens, agent=agent)
             self._state = folded.state
-            self._findings.extend(folded.findings)
             spent = time.perf_counter() - began
-            self._emit(event, folded.decision, folded.findings)
+            self._emit(event, folded.decision, folded.found)
             if folded.decision.cascade == "tightened":
                 self.context.follow(self.rules.settings.hygiene)
+            if folded.state.detectors.others is not before.detectors.others:
+                self._count_broken(before)
             if folded.state.ended and not before.ended:
                 self._hooks.emit(self.run, self._ended())
         self._hooks.timing("observe", spent)
@@ -218,8 +217,8 @@ class Session:
                 seconds=(now - began).total_seconds() if now and began else 0.0,
                 profile=state.profile,
                 shadow=state.shadow,
-                findings=tuple(self._findings),
-                failure_vector=dict(state.vector),
+                findings=state.findings,
+                failure_vector=state.vector,
                 report=report,
                 work=work_done(state),
             )
@@ -227,14 +226,21 @@ class Session:
     def snapshot(self) -> bytes:
         """Return the session at rest, as JSON."""
         with self._lock:
-            stored = StoredSession(state=self.read_up(), findings=tuple(self._findings))
+            stored = StoredSession(state=self.read_up())
         return msgspec.json.encode(stored)
 
-    def _emit(self, event: Event, decision: Decision, findings: tuple[Finding, ...]) -> None:
+    def _emit(self, event: Event, decision: Decision, found: tuple[Found, ...]) -> None:
         self._hooks.emit(self.run, event)
-        for finding in findings:
-            self._hooks.emit(self.run, finding)
+        for one in found:
+            self._hooks.emit(self.run, one)
         self._hooks.emit(self.run, decision)
+
+    def _count_broken(self, before: SessionState) -> None:
+        """Count a detector of others that has just raised, as a sink of telemetry would be."""
+        known = before.detectors.broken
+        for name in self._state.detectors.broken:
+            if name not in known:
+                self._hooks.failed(f"detector:{name}")
 
     def _ended(self) -> RunEnded:
         state = self._state

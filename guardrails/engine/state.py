@@ -8,11 +8,13 @@ from datetime import datetime
 import msgspec
 
 from guardrails.actions.facts.ledger import Ledger
+from guardrails.actions.nameset import NameSet
 from guardrails.core.allowances import Allowance
 from guardrails.core.claims import Claim
 from guardrails.core.decisions import Reason
 from guardrails.core.events import ExitKind
 from guardrails.core.evidence import GateReport
+from guardrails.core.findings import Finding, vector_of
 from guardrails.core.ids import CallId, RunId
 from guardrails.core.incident import Incident
 from guardrails.core.outcome import Outcome
@@ -23,13 +25,13 @@ from guardrails.detectors.registry import DetectorStates
 from guardrails.engine.alignment import Alignment
 from guardrails.engine.cascade import Cascade
 from guardrails.engine.early import Early
-from guardrails.engine.names import NameSet
 from guardrails.engine.reading import Result
 from guardrails.fsm.phase import Phase
 
-STATE_SCHEMA = 4
+STATE_SCHEMA = 5
 """Version of the stored form of a session. 2 adds the watch after a pass, 3 the machine, what was
-said, and questions, 4 the ledger, first errors and signs of a cascade."""
+said, and questions, 4 the ledger, first errors and signs of a cascade, 5 findings that hold and the
+scene that detectors see."""
 
 OPEN_CALLS_LIMIT = 128
 """Most tool calls remembered as running. Frameworks run a handful at a time; calls that never
@@ -112,9 +114,14 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     reason: Reason = Reason.NONE
     detail: str = ""
 
-    vector: dict[str, int] = {}
-    """Findings by MAST id."""
+    findings: tuple[Finding, ...] = ()
+    """Those that hold: merged, without those withdrawn, and at most 500, newest last."""
     detectors: DetectorStates = DetectorStates()
+
+    @property
+    def vector(self) -> dict[str, int]:
+        """Findings that hold, by MAST id."""
+        return vector_of(self.findings)
 
     @property
     def ended(self) -> bool:

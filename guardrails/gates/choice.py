@@ -10,9 +10,10 @@ from guardrails.errors import PolicyError
 from guardrails.gates.checks import Check, Witness, aside
 from guardrails.gates.custom.build import custom_checks
 from guardrails.gates.kubernetes.customs import custom_checks as resource_checks
-from guardrails.gates.plugins import CHECKS, checks_in, named
+from guardrails.gates.plugins import CHECKS, checks_in
 from guardrails.gates.registry import DEFAULT_CHECKS
 from guardrails.policy.models import GateSettings
+from guardrails.policy.plugins import named
 from guardrails.policy.problems import did_you_mean
 
 

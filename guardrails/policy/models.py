@@ -207,6 +207,15 @@ class CascadeSettings(Strict):
     """Room that the messages then have: less of what went wrong is read again."""
 
 
+class DetectorSettings(Strict):
+    """Which failure modes are looked for, beside and instead of the shipped detectors."""
+
+    extra: tuple[CheckName, ...] = ()
+    """Installed detectors of others (entry points `guarded_agent.detectors`) to run as well."""
+    skip: tuple[CheckName, ...] = ()
+    """Names of shipped detectors, as findings carry them, whose findings are dropped."""
+
+
 class ToolNames(Strict):
     """Glob patterns over tool names, for tools whose name and arguments do not tell enough."""
 
@@ -228,6 +237,7 @@ class Sections(Strict):
     fsm: FsmSettings = Field(default_factory=FsmSettings)
     hygiene: HygieneSettings = Field(default_factory=HygieneSettings)
     cascade: CascadeSettings = Field(default_factory=CascadeSettings)
+    detectors: DetectorSettings = Field(default_factory=DetectorSettings)
     tools: ToolNames = Field(default_factory=ToolNames)
 
 

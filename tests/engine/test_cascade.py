@@ -43,7 +43,7 @@ def count(
 ) -> tuple[Cascade, Tripped | None]:
     """Count findings under some settings."""
     by = CascadeSettings.model_validate(settings)
-    return noted(cascade, step=step, decision=decision, findings=found(*modes), settings=by)
+    return noted(cascade, step=step, decision=decision, found=found(*modes), settings=by)
 
 
 def test_distinct_modes_trip_it() -> None:

@@ -207,7 +207,8 @@ def test_wrong_variables_are_all_named() -> None:
     assert lines[2:] == [
         (
             "GUARDED_AGENT_X__Y__Z: unknown setting; "
-            "known sections: budgets, gate, effects, fsm, hygiene, cascade, tools"
+            "known sections: budgets, gate, effects, fsm, hygiene, cascade, "
+            "detectors, tools"
         ),
         "GUARDED_AGENT_BUDGETS__STEPS: 'many' is not a whole number",
         (

@@ -10,9 +10,10 @@ import pytest
 from guardrails.core.evidence import GateVerdict
 from guardrails.errors import PluginError, PolicyError
 from guardrails.gates.choice import chosen
-from guardrails.gates.plugins import CHECKS, GATES, extra_gates, installed
+from guardrails.gates.plugins import CHECKS, GATES, extra_gates
 from guardrails.gates.registry import DEFAULT_CHECKS
 from guardrails.policy.models import GateSettings
+from guardrails.policy.plugins import installed
 
 MODULE = """
 from guardrails.core.evidence import Evidence
