@@ -58,6 +58,7 @@ from guardrails.integrations.replies import (
     OUTCOME_KEY,
 )
 from guardrails.integrations.standing import Standing, fresh_key, revive, stand
+from guardrails.integrations.streaming import STREAM
 
 _JUMPS: list[Literal["tools", "model", "end"]] = ["model", "end"]
 
@@ -99,6 +100,7 @@ class GuardrailMiddleware(AgentMiddleware[GuardrailState[ResponseT], ContextT, R
         using: Guard,
         incident: Incident | None = None,
         name: str = "GuardrailMiddleware",
+        stream: bool = True,
     ) -> None:
         """Make the middleware.
 
@@ -106,6 +108,8 @@ class GuardrailMiddleware(AgentMiddleware[GuardrailState[ResponseT], ContextT, R
             using: The guard; one guard may serve any number of agents.
             incident: What this agent's runs are about; the guard's own incident when left out.
             name: Unique among the agent's middleware, so that several can be combined.
+            stream: Whether findings, their withdrawal and warnings show in
+                `stream_mode="custom"`. Refusals and the end always do.
 
         Raises:
             ValueError: The name is empty.
@@ -117,6 +121,7 @@ class GuardrailMiddleware(AgentMiddleware[GuardrailState[ResponseT], ContextT, R
         self._guard = using
         self._incident = incident
         self._name = name
+        self._stream = stream
         self.tools = [recall] if may_leave_out(using.settings.hygiene) else []
         self._tools = ToolHooks(lambda request: self._enter(state_of(request)))
 
@@ -321,13 +326,16 @@ class GuardrailMiddleware(AgentMiddleware[GuardrailState[ResponseT], ContextT, R
 
     def _enter(self, state: Mapping[str, Any]) -> Standing:
         standing = stand(self._guard, self._key(state), incident=self._incident)
-        standing.resumed()
-        return standing
+        return self._entered(standing)
 
     def _before_model(self, request: ModelRequest[ContextT]) -> Standing:
         key, model = self._key(request.state), model_name(request.model)
         standing = stand(self._guard, key, incident=self._incident, model=model)
-        standing = revive(standing, incident=self._incident, model=model)
+        return self._entered(revive(standing, incident=self._incident, model=model))
+
+    def _entered(self, standing: Standing) -> Standing:
+        if self._stream and not standing.owned:
+            standing.session.follow(STREAM)
         standing.resumed()
         return standing
 

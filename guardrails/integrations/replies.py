@@ -48,9 +48,13 @@ class OutcomeState(TypedDict):
 
 
 class StreamEvent(TypedDict):
-    """What `stream_mode="custom"` shows of the guard, under the key `guardrails`."""
+    """What `stream_mode="custom"` shows of a decision, under the key `guardrails`.
 
-    type: Literal["refused", "blocked", "ended"]
+    `guardrails.integrations.streaming` has what it shows of findings.
+    """
+
+    type: Literal["refused", "blocked", "ended", "warned"]
+    """`warned`: something that was let through, or would have been held outside of shadow mode."""
     run: str
     reason: str
     message: str
@@ -129,6 +133,11 @@ def is_closing(message: object) -> bool:
         return False
     mark: object = message.response_metadata.get(MARK)
     return isinstance(mark, dict) and "outcome" in mark
+
+
+def is_ours(part: object) -> bool:
+    """Tell whether a part of the custom stream is the guard's."""
+    return isinstance(part, dict) and MARK in part
 
 
 def stream_event(

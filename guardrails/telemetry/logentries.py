@@ -18,8 +18,10 @@ from guardrails.core.events import (
     Event,
     GateReported,
     LossAllowed,
+    MessagePassed,
     ModelReplied,
     NodeRan,
+    PlanStated,
     QuestionAnswered,
     QuestionAsked,
     QuestionsExpired,
@@ -33,7 +35,7 @@ from guardrails.core.events import (
     WatchReported,
 )
 from guardrails.core.evidence import GateProgress, GateVerdict
-from guardrails.core.findings import Finding
+from guardrails.core.findings import Finding, FindingWithdrawn
 from guardrails.core.hooks import Record, RunEnded
 
 Fields = Mapping[str, object]
@@ -59,6 +61,8 @@ def entry_of(record: Record) -> Entry:
             return _level_of_decision(record), "decision", _fields_of_decision(record)
         case Finding():
             return logging.WARNING, "finding", _fields_of_finding(record)
+        case FindingWithdrawn():
+            return logging.INFO, "finding.withdrawn", _fields_of_withdrawn(record)
         case GateProgress():
             return logging.DEBUG, "gate.progress", _fields_of_progress(record)
         case RunEnded():
@@ -75,6 +79,8 @@ def _entry_of_fact(fact: AnyFact) -> Entry:
             return _entry_of_course(fact)
         case ModelReplied() | NodeRan() | ContextFiltered() | ToolRequested() | ToolReturned():
             return _entry_of_turn(fact)
+        case MessagePassed() | PlanStated():
+            return _entry_of_exchange(fact)
         case StepTakenBack():
             fields = {"calls": list(fact.call_ids[:_LISTED]), "steps": fact.steps}
             return logging.WARNING, "step.taken_back", fields
@@ -111,6 +117,19 @@ def _entry_of_question(fact: QuestionAsked | QuestionAnswered | QuestionsExpired
             return logging.INFO, "question.answered", fields
         case QuestionsExpired(detail=detail):
             return logging.WARNING, "questions.expired", {"detail": detail}
+
+
+def _entry_of_exchange(fact: MessagePassed | PlanStated) -> Entry:
+    """Leave words out: they may quote what tools returned."""
+    match fact:
+        case MessagePassed():
+            fields = {"to": fact.to, "kind": fact.kind, "ref": _clip(fact.ref)}
+            return logging.INFO, "message.passed", fields
+        case PlanStated():
+            open_ = sum(item.status in {"pending", "active"} for item in fact.items)
+            return logging.INFO, "plan.stated", {"items": len(fact.items), "open": open_}
+        case _:
+            assert_never(fact)
 
 
 def _entry_of_course(fact: RunStarted | RunPaused | RunResumed | AgentHandedOff) -> Entry:
@@ -268,7 +287,7 @@ _QUOTING = frozenset(
 
 
 def _fields_of_finding(finding: Finding) -> Fields:
-    """Leave the quotes out: they may come from tool output."""
+    """Leave out quotes and subject: they may come from tool output, or from a call."""
     return {
         "seq": finding.seq,
         "mode": finding.mode.value,
@@ -277,6 +296,17 @@ def _fields_of_finding(finding: Finding) -> Fields:
         "confidence": finding.confidence,
         "steps": list(finding.steps),
         "agent": finding.agent,
+        "judged": finding.judged,
+    }
+
+
+def _fields_of_withdrawn(withdrawn: FindingWithdrawn) -> Fields:
+    return {
+        "seq": withdrawn.seq,
+        "mode": withdrawn.mode.value,
+        "detector": withdrawn.detector,
+        "agent": withdrawn.agent,
+        "why": _clip(withdrawn.why),
     }
 
 

@@ -5,19 +5,21 @@ tool's name does only when it is on a list, because agents bring tools without b
 """
 
 import threading
+from collections import deque
 from importlib.metadata import PackageNotFoundError, version
-from typing import Final
+from typing import Final, get_args
 from weakref import WeakKeyDictionary
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.registry import Collector, DuplicateTimeseries
 
-from guardrails.core.decisions import Decision
+from guardrails.core.decisions import CascadeAct, Decision
 from guardrails.core.events import ContextFiltered, Event, GateReported, ToolReturned
 from guardrails.core.evidence import GateProgress, GateReport, GateVerdict
-from guardrails.core.findings import Finding
+from guardrails.core.findings import Finding, FindingWithdrawn, Key
 from guardrails.core.hooks import Record, RunEnded
 from guardrails.core.ids import RunId
+from guardrails.core.mast import Weight
 from guardrails.core.outcome import Outcome
 from guardrails.errors import UsageError
 
@@ -33,6 +35,14 @@ more, and at most 20 by default."""
 _HOOK_BUCKETS = (10e-6, 25e-6, 50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 5e-3, 25e-3, 0.1)
 """Seconds. The budget of one observation is 50 µs at the median and 200 µs at p99."""
 
+_ENDED: Final = 1_024
+"""Ended runs remembered: an agent may still write its report after its end was accepted, and that
+is no new run. A process ends a handful of runs a minute."""
+
+_FOUND: Final = 500
+"""Findings of one run that are told apart; the session keeps as many. What comes later counts each
+time that it is told."""
+
 _GATE_TIMING = "gate"
 """Waiting of a gate is not what a hook cost us; its duration is taken from its report."""
 
@@ -45,6 +55,18 @@ class _Families:
             "guarded_agent_verdicts",
             "Verdicts, by the detector with its MAST mode or by the guard's rule (mode none).",
             ("detector", "mode", "verdict", "action"),
+            registry=None,
+        )
+        self.findings = Counter(
+            "guarded_agent_findings",
+            "Findings, each once a run, by MAST mode, detector and what it says of a run.",
+            ("mode", "detector", "severity"),
+            registry=None,
+        )
+        self.withdrawn = Counter(
+            "guarded_agent_findings_withdrawn",
+            "Findings that later evidence spoke against, by detector and MAST mode.",
+            ("detector", "mode"),
             registry=None,
         )
         self.runs = Counter(
@@ -106,6 +128,9 @@ class _Families:
         self.build.info({"version": _version()})
         for outcome in Outcome:
             self.runs.labels(outcome.value)  # from 0, so that the first one is an increase
+        for act in get_args(CascadeAct):
+            if act:
+                self.cascades.labels(act)
 
     def register(self, registry: CollectorRegistry) -> None:
         """Register all of them, or none when one cannot be."""
@@ -113,6 +138,8 @@ class _Families:
         try:
             for family in (
                 self.verdicts,
+                self.findings,
+                self.withdrawn,
                 self.runs,
                 self.gate_evaluations,
                 self.allowed_losses,
@@ -161,7 +188,9 @@ class PrometheusHook:
         self._metrics = _families_of(REGISTRY if registry is None else registry)
         self._tools = tool_labels
         self._lock = threading.Lock()
-        self._running: set[RunId] = set()
+        self._running: dict[RunId, dict[Key, Weight]] = {}
+        """What was found in each run that goes on: a finding that grew is told again."""
+        self._ended: deque[RunId] = deque(maxlen=_ENDED)
         # Looking a child up by its labels costs three times what counting costs.
         self._counters: dict[tuple[int | str, ...], Counter] = {}
         self._timers: dict[str, Histogram] = {}
@@ -183,6 +212,10 @@ class PrometheusHook:
             case Finding():
                 # A detector only warns; what the guard makes of it is a decision of its own.
                 self._count_verdict(record.detector, record.mode.value, "warn", "allow")
+                self._note_finding(run, record)
+            case FindingWithdrawn():
+                self._running.get(run, {}).pop(record.key, None)
+                self._child(self._metrics.withdrawn, record.detector, record.mode.value).inc()
             case Event(fact=GateReported(report=report)):
                 self._note_report(report)
             case Event(fact=ToolReturned(tool=tool, status=status)):
@@ -210,6 +243,16 @@ class PrometheusHook:
     def _count_verdict(self, detector: str, mode: str, verdict: str, action: str) -> None:
         self._child(self._metrics.verdicts, detector, mode, verdict, action).inc()
 
+    def _note_finding(self, run: RunId, finding: Finding) -> None:
+        """Count a finding once, and again when it comes to say something else of the run."""
+        found = self._running.get(run, {})
+        if found.get(finding.key) is finding.weight:
+            return
+        if len(found) < _FOUND:
+            found[finding.key] = finding.weight
+        labels = finding.mode.value, finding.detector, finding.weight.value
+        self._child(self._metrics.findings, *labels).inc()
+
     def _note_report(self, report: GateReport) -> None:
         self._child(self._metrics.gate_evaluations, report.gate, report.verdict.value).inc()
         for fact in report.allowed if report.verdict is GateVerdict.PASS else ():
@@ -223,14 +266,14 @@ class PrometheusHook:
         if run in self._running:
             return
         with self._lock:
-            if run not in self._running:
-                self._running.add(run)
+            if run not in self._running and run not in self._ended:
+                self._running[run] = {}
                 self._metrics.sessions.inc()
 
     def _leave(self, run: RunId) -> None:
         with self._lock:
-            if run in self._running:
-                self._running.remove(run)
+            self._ended.append(run)
+            if self._running.pop(run, None) is not None:
                 self._metrics.sessions.dec()
 
     def _child(self, family: Counter, *labels: str) -> Counter:

@@ -10,9 +10,10 @@ from langchain_core.tools import BaseTool, tool
 
 from guardrails.core.events import ModelReplied, ToolReturned, ToolStatus
 from guardrails.core.evidence import GateReport, GateVerdict
+from guardrails.core.findings import Finding, FindingWithdrawn, standing
 from guardrails.core.incident import Goal, Incident
 from guardrails.core.outcome import Outcome
-from guardrails.engine import Guard
+from guardrails.engine import Guard, replay
 from guardrails.fsm.load import machine_for
 from guardrails.fsm.proof import bound_of
 from guardrails.gates.base import GateRequest, OnProgress
@@ -116,6 +117,10 @@ def test_a_persona_ends_typed_within_the_bound(
         assert MEND in world.ran
     if goal is Goal.DIAGNOSIS:
         assert not {MEND, HARM} & set(world.ran)
+    live = tuple(r for r in records.records if isinstance(r, Finding | FindingWithdrawn))
+    again = replay(records.events)
+    assert again.found == live
+    assert again.findings == standing(live)
 
 
 @pytest.mark.parametrize("name", PERSONAS)

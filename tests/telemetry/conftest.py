@@ -16,9 +16,15 @@ from guardrails.core.events import (
     ExitKind,
     GateReported,
     LossAllowed,
+    MessagePassed,
     ModelReplied,
     NodeRan,
     PauseReason,
+    PlanItem,
+    PlanStated,
+    QuestionAnswered,
+    QuestionAsked,
+    QuestionsExpired,
     RunPaused,
     RunResumed,
     RunStarted,
@@ -43,12 +49,13 @@ from guardrails.core.evidence import (
     Tier,
     Window,
 )
-from guardrails.core.findings import Finding
+from guardrails.core.findings import Finding, FindingWithdrawn
 from guardrails.core.hooks import Record, RunEnded
 from guardrails.core.ids import CallId, CheckId, RunId
 from guardrails.core.incident import AlertMatcher, Incident
 from guardrails.core.mast import FailureMode
 from guardrails.core.outcome import Outcome
+from guardrails.core.questions import Answer, Question, QuestionKind
 from guardrails.core.toolaction import Effect, ToolAction
 
 RUN = RunId("run-1")
@@ -109,6 +116,11 @@ def facts() -> list[AnyFact]:
         ContextFiltered(before=9000, after=4000, left={"repeated": 2}),
         StepTakenBack(call_ids=(call.call_id,), reason=SECRET, steps=1),
         AgentHandedOff(to="helper"),
+        MessagePassed(to="helper", kind="task", text=SECRET, ref="t1"),
+        PlanStated(items=(PlanItem(text=SECRET), PlanItem(text=SECRET, status="done"))),
+        QuestionAsked(question=Question(id="q1", kind=QuestionKind.APPROVAL, text=SECRET)),
+        QuestionAnswered(answer=Answer(question="q1", text=SECRET)),
+        QuestionsExpired(detail="nobody answered"),
         RunPaused(reason=PauseReason.INTERRUPT, detail=SECRET),
         RunResumed(detail=SECRET),
         EndRequested(
@@ -184,6 +196,15 @@ def records() -> list[Record]:
             mode=FailureMode.INCORRECT_VERIFICATION,
             detector="verification",
             evidence=(SECRET,),
+            about=SECRET,
+        ),
+        FindingWithdrawn(
+            run=RUN,
+            seq=6,
+            mode=FailureMode.INCORRECT_VERIFICATION,
+            detector="verification",
+            about=SECRET,
+            why="a later look shows it",
         ),
         GateProgress(run=RUN, at=AT, verdict=GateVerdict.PENDING, waiting_for=("a",), looks=2),
         RunEnded(run=RUN, at=AT, outcome=Outcome.ESCALATED, reason="unreadable", steps=1),

@@ -2,6 +2,7 @@ import gc
 import threading
 import weakref
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter, generate_latest
@@ -13,8 +14,10 @@ from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from guardrails.core.decisions import Decision
 from guardrails.core.events import ContextFiltered, Event, GateReported
+from guardrails.core.findings import Finding, FindingWithdrawn
 from guardrails.core.hooks import HookSet, Record, RunEnded
 from guardrails.core.ids import RunId
+from guardrails.core.mast import FailureMode, Weight
 from guardrails.core.outcome import Outcome
 from guardrails.errors import UsageError
 from guardrails.telemetry.metrics import PrometheusHook
@@ -90,6 +93,8 @@ def test_both_expositions_parse(registry: CollectorRegistry, records: list[Recor
     opened = list(read_openmetrics(exposition.generate_latest(registry).decode()))
     assert {family.name: family.type for family in opened} == {
         "guarded_agent_verdicts": "counter",
+        "guarded_agent_findings": "counter",
+        "guarded_agent_findings_withdrawn": "counter",
         "guarded_agent_runs": "counter",
         "guarded_agent_gate_evaluations": "counter",
         "guarded_agent_allowed_losses": "counter",
@@ -124,6 +129,66 @@ def test_cascades_are_counted_by_what_was_done(
         hook.on_record(RUN, Decision(run=RUN, seq=1, cascade=act))
     assert value(registry, "cascades_total", action="tightened") == 2
     assert value(registry, "cascades_total", action="stopped") == 1
+
+
+def found(mode: FailureMode, **fields: Any) -> Finding:
+    return Finding(run=RUN, seq=1, mode=mode, detector="StepRepetition", **fields)
+
+
+def findings(registry: CollectorRegistry, mode: str, severity: str) -> float | None:
+    labels = {"mode": mode, "detector": "StepRepetition", "severity": severity}
+    return value(registry, "findings_total", **labels)
+
+
+def test_a_finding_that_grows_is_one(registry: CollectorRegistry) -> None:
+    """Detectors tell of a loop again when it doubled; another subject or agent is another one."""
+    hook = PrometheusHook(registry)
+    for about, agent in (("a", ""), ("a", ""), ("b", ""), ("a", "helper"), ("a", "")):
+        hook.on_record(RUN, found(FailureMode.STEP_REPETITION, about=about, agent=agent))
+    assert findings(registry, "FM-1.3", "structural") == 3
+    hook.on_record(RunId("another"), found(FailureMode.STEP_REPETITION, about="a"))
+    assert findings(registry, "FM-1.3", "structural") == 4
+
+
+def test_a_finding_counts_under_what_it_says_of_the_run(registry: CollectorRegistry) -> None:
+    """A pattern may say less than its mode does, and later more."""
+    hook = PrometheusHook(registry)
+    hook.on_record(RUN, found(FailureMode.LOSS_OF_HISTORY, severity=Weight.STRUCTURAL))
+    hook.on_record(RUN, found(FailureMode.LOSS_OF_HISTORY))
+    assert findings(registry, "FM-1.4", "structural") == 1
+    assert findings(registry, "FM-1.4", "decisive") == 1
+
+
+def test_a_finding_found_again_after_it_was_withdrawn_counts_again(
+    registry: CollectorRegistry,
+) -> None:
+    """So that found less withdrawn is what stands."""
+    hook = PrometheusHook(registry)
+    one = found(FailureMode.STEP_REPETITION)
+    gone = FindingWithdrawn(run=RUN, seq=2, mode=one.mode, detector=one.detector)
+    for record in (one, gone, one):
+        hook.on_record(RUN, record)
+    assert findings(registry, "FM-1.3", "structural") == 2
+    withdrawn = {"detector": "StepRepetition", "mode": "FM-1.3"}
+    assert value(registry, "findings_withdrawn_total", **withdrawn) == 1
+
+
+def test_words_after_the_end_are_no_new_run(
+    registry: CollectorRegistry, records: list[Record]
+) -> None:
+    """An agent may write its report after its end was accepted; the gauge must come back to 0."""
+    hook = PrometheusHook(registry)
+    hook.on_record(RUN, records[1])
+    hook.on_record(RUN, ended("run-1"))
+    hook.on_record(RUN, records[1])
+    assert value(registry, "sessions") == 0
+
+
+def test_cascades_begin_at_zero(registry: CollectorRegistry) -> None:
+    """So that the first one is an increase, which an alert sees."""
+    PrometheusHook(registry)
+    for action in ("reported", "tightened", "stopped"):
+        assert value(registry, "cascades_total", action=action) == 0
 
 
 def test_what_filters_save_is_counted(registry: CollectorRegistry) -> None:

@@ -39,6 +39,7 @@ from guardrails.integrations.refusing import (
     update_of,
 )
 from guardrails.integrations.replies import closing_message, outcome_state, stream_event
+from guardrails.integrations.streaming import STREAM
 
 BEGIN = "guardrails_begin"
 AGENT = "agent"
@@ -85,6 +86,8 @@ class Around:
     claim: ReadClaim | None
     refusals: Refusals
     errors: Errors
+    stream: bool = True
+    """Whether findings show in the custom stream."""
 
     # Begin
 
@@ -112,12 +115,20 @@ class Around:
         return self._open(key), {RUN: key, OUTCOME: None}
 
     def _open(self, key: str) -> Session:
-        return self.guard.begin(SessionKey(key), adapter=ADAPTER, incident=self.incident)
+        return self._streamed(
+            self.guard.begin(SessionKey(key), adapter=ADAPTER, incident=self.incident)
+        )
+
+    def _streamed(self, session: Session) -> Session:
+        if self.stream:
+            session.follow(STREAM)
+        return session
 
     def _session(self, state: Mapping[str, Any]) -> Session:
         """Return the run's session. A process that resumes another's run begins a new one."""
         key = str(state[RUN])
-        return self.guard.find(SessionKey(key)) or self._open(key)
+        found = self.guard.find(SessionKey(key))
+        return self._open(key) if found is None else self._streamed(found)
 
     # Ask a person
 

@@ -23,6 +23,7 @@ from guardrails.errors import UsageError
 from guardrails.integrations.claiming import OnRefusal, ReadClaim
 from guardrails.integrations.langgraph.nodes import AGENT, ASK, BEGIN, LIMIT, PRIVATE, RUN, STOPS
 from guardrails.integrations.langgraph.shape import OUTCOME, Graph
+from guardrails.integrations.replies import is_ours
 
 PARENT_STEPS = 1_000
 """The parent's own recursion limit. It takes two supersteps per refusal and one to begin; the
@@ -178,6 +179,8 @@ class _Asked:
         else:
             here = inside
             payload = payload if inside else self._agents(mode, payload)
+            if mode == "custom" and not self.subgraphs and is_ours(payload):
+                here = ()  # what the guard says of a sub-agent concerns whoever watches the run
         if payload is None or (here and not self.subgraphs):
             return
         if self.second:

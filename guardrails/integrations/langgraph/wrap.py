@@ -40,6 +40,7 @@ def guard(
     claim: ReadClaim | None = None,
     on_refusal: OnRefusal | None = None,
     errors: Errors = "return",
+    stream: bool = True,
 ) -> GuardedGraph:
     """Return a compiled graph that runs the given one and lets it end only on evidence.
 
@@ -63,6 +64,8 @@ def guard(
             messages, flags that the agent raised and reports that it left are taken back, and the
             graph is entered anew.
         errors: What becomes of an exception, once its outcome is recorded.
+        stream: Whether findings, their withdrawal and warnings show in `stream_mode="custom"`, as
+            `guardrails.integrations.streaming` has them. Refusals and the end always do.
 
     Raises:
         UsageError: The graph keeps no messages, and `claim` or `on_refusal` is missing; or its
@@ -85,6 +88,7 @@ def guard(
         claim=claim,
         refusals=Refusals(graph=graph, shape=shape, on_refusal=on_refusal),
         errors=errors,
+        stream=stream,
     )
     parent = _parent(graph, around, inner=prepared(graph, shape=shape, checkpointer=True))
     compiled = parent.compile(

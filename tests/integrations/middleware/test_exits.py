@@ -384,7 +384,8 @@ def test_b21_stream_shows_which_answer_was_refused(make_rig: Any) -> None:
     rig = make_rig(FAIL, PASS)
     rig.build(turn("All fixed."), turn("Fixed now."))
     parts = rig.stream(["messages", "custom", "values"])
-    refused = [p["guardrails"] for m, p in parts if m == "custom" and "guardrails" in p]
+    ours = [p["guardrails"] for m, p in parts if m == "custom" and "guardrails" in p]
+    refused = [p for p in ours if p["type"] in {"refused", "ended"}]
     assert [e["type"] for e in refused] == ["refused", "ended"]
     spoken = [p[0].id for m, p in parts if m == "messages" and p[0].text.startswith("All")]
     assert refused[0]["message_id"] == spoken[0]
