@@ -13,7 +13,19 @@ from typing import Annotated
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
-from guardrails.cli import baseline, checks, doctor, fsm, policy, run, stdout, trace, verify
+from guardrails.cli import (
+    baseline,
+    checks,
+    doctor,
+    fsm,
+    policy,
+    run,
+    stdout,
+    tag,
+    trace,
+    vectors,
+    verify,
+)
 from guardrails.cli.exits import ExitCode, of_error
 from guardrails.cli.terminating import was_terminated
 from guardrails.errors import GuardrailsError
@@ -37,6 +49,8 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("verify")(verify.verify)
 app.command("doctor")(doctor.doctor)
+app.command("tag")(tag.tag)
+app.command("vectors")(vectors.vectors)
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(checks.app, name="checks")
 app.add_typer(fsm.app, name="fsm")

@@ -8,9 +8,10 @@ import msgspec
 from guardrails.errors import PluginError
 from guardrails.gates.checks import Check
 from guardrails.gates.custom.build import custom_checks
-from guardrails.gates.plugins import CHECKS, GATES, Plugin, checks_in, installed
+from guardrails.gates.plugins import CHECKS, GATES, checks_in
 from guardrails.gates.registry import DEFAULT_CHECKS
 from guardrails.policy.models import GateSettings
+from guardrails.policy.plugins import Plugin, installed
 
 State = Literal["on", "off", "skipped"]
 

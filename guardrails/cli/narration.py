@@ -44,7 +44,7 @@ from guardrails.core.events import (
     WatchReported,
 )
 from guardrails.core.evidence import GateProgress, GateReport, GateVerdict
-from guardrails.core.findings import Finding
+from guardrails.core.findings import Finding, FindingWithdrawn
 from guardrails.core.hooks import Record, RunEnded
 from guardrails.core.toolaction import Effect
 
@@ -90,6 +90,9 @@ class Narrator:
             case Finding():
                 self._found.append(record)
                 self._set(findings=self.status.findings + 1)
+                return []
+            case FindingWithdrawn():
+                self._set(findings=max(0, self.status.findings - 1))
                 return []
             case Decision():
                 return self._decided(record)

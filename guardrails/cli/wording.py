@@ -96,8 +96,8 @@ def describe_start(event: Event, started: RunStarted) -> str:
 def describe_finding(finding: Finding) -> str:
     """Say which failure mode was seen, and the first thing that shows it."""
     mode = MODES[finding.mode]
-    quote = f": {finding.evidence[0]}" if finding.evidence else ""
-    return f"{finding.mode} {mode.name}{quote}"
+    said = finding.why or next(iter(finding.evidence), "")
+    return f"{finding.mode} {mode.name}{f': {said}' if said else ''}"
 
 
 def describe_taken_back(taken: StepTakenBack) -> str:

@@ -54,6 +54,12 @@ def test_a_scenario_ends_as_it_says(cli, tmp_path: Path, name: str) -> None:
     again = cli("trace", "replay", trace)
     assert again.code == 0, again.out
     assert "replays the same" in again.out
+    (tagged,) = [json.loads(line) for line in cli("tag", trace).out.splitlines()]
+    live = [(one["mode"], one["seq"], one.get("about", "")) for one in found["findings"]]
+    told = [(f"FM-{one['mode']}", one["about"]) for one in tagged["findings"]]
+    assert told == [(mode, about) for mode, _, about in live]
+    assert tagged["modes"] == sorted({mode.removeprefix("FM-") for mode, _, _ in live})
+    assert tagged["outcome"] == ("right" if expected.accepted else tagged["outcome"])
 
 
 def test_the_first_fail_comes_within_a_second_and_the_wait_says_why(cli, tmp_path: Path) -> None:

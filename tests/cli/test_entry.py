@@ -140,7 +140,16 @@ def test_the_schema_in_the_docs_is_the_one_of_the_code() -> None:
 def test_every_command_and_option_is_documented(cli) -> None:
     """docs/reference/cli.md names whatever `--help` names."""
     page = (ROOT / "docs" / "reference" / "cli.md").read_text()
-    commands = ("run", "verify", "doctor", "baseline record", "policy check", "trace replay")
+    commands = (
+        "run",
+        "verify",
+        "doctor",
+        "baseline record",
+        "policy check",
+        "trace replay",
+        "tag",
+        "vectors",
+    )
     for command in commands:
         assert f"guarded-agent {command}" in page
         words = cli(*command.split(), "--help").out.replace(",", " ").split()

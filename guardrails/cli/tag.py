@@ -1,0 +1,224 @@
+"""`guarded-agent tag`: which MAST modes stored traces show, one line for each run."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from guardrails.cli.exits import ExitCode
+from guardrails.cli.options import Debug
+from guardrails.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+    from guardrails.batch.jobs import Item, Unread
+    from guardrails.batch.lines import TaggedRun
+    from guardrails.core.mast import FailureMode
+
+
+class Form(StrEnum):
+    """What is written of each run."""
+
+    JSONL = "jsonl"
+    TABLE = "table"
+    PARQUET = "parquet"
+
+
+Traces = Annotated[
+    list[Path],
+    typer.Argument(metavar="PATH...", help="Files of traces, or folders.", show_default=False),
+]
+Jobs = Annotated[
+    int, typer.Option("-j", "--jobs", min=0, help="Processes; 0 takes one per core.", metavar="N")
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Stop at the first file that cannot be read.")
+]
+
+
+def tag(
+    paths: Traces,
+    *,
+    form: Annotated[
+        Form, typer.Option("-o", "--format", help="jsonl, table or parquet.", case_sensitive=False)
+    ] = Form.JSONL,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="FILE", help="Write there; else to standard output."),
+    ] = None,
+    jobs: Jobs = 1,
+    modes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--mode",
+            metavar="ID",
+            help="Only this mode, such as 3.1; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    judge: Annotated[
+        str,
+        typer.Option(
+            "--judge",
+            metavar="MODEL",
+            help="Let this language model add what it finds; costs money.",
+            show_default=False,
+        ),
+    ] = "",
+    strict: Strict = False,
+    debug: Debug = False,
+) -> None:
+    """Tag every run of stored traces with the MAST modes that it shows.
+
+    Exits 2 when something could not be read; everything else is tagged all the same.
+    """
+    del debug
+    from guardrails.cli.files import check_writable  # noqa: PLC0415  # commands import when they run
+
+    wanted = [_mode(text) for text in modes or ()]
+    if output is not None:
+        check_writable(output, option="--output")
+    if form is Form.PARQUET:
+        _require_parquet(output)
+    unread = Unreads()
+    found = unread.told(tagged_items(paths, jobs=jobs, modes=wanted, judge=judge), strict=strict)
+    if form is Form.PARQUET and output is not None:
+        _write_parquet(found, output)
+    else:
+        with _writer(output) as write:
+            for text in _texts(found, form):
+                write(text)
+    unread.leave()
+
+
+def tagged_items(
+    paths: "Sequence[Path]",
+    *,
+    jobs: int,
+    modes: "Sequence[FailureMode]" = (),
+    judge: str = "",
+) -> "Iterator[Item]":
+    """Yield the lines of all that a command line names, and why others are missing.
+
+    Files of a folder that are no traces are named on standard error, which is no mistake.
+    """
+    import os  # noqa: PLC0415  # as above
+
+    from guardrails.batch.files import trace_files  # noqa: PLC0415  # as above
+    from guardrails.batch.jobs import Unread, tag_files  # noqa: PLC0415  # as above
+
+    files: list[Path] = []
+    for one in trace_files(paths):
+        if isinstance(one, Unread):
+            yield one
+        elif isinstance(one, Path):
+            files.append(one)
+        else:
+            why = one.why.partition("; known are")[0]  # once is enough, and here it is not needed
+            typer.echo(f"passed over {one.path}: {why}", err=True)
+    yield from tag_files(files, jobs=jobs or os.cpu_count() or 1, modes=modes, judge=judge)
+
+
+class Unreads:
+    """Tells what could not be read, a line each, and leaves with the code that says so."""
+
+    def __init__(self) -> None:
+        self._code = ExitCode.OK
+
+    def told(self, items: "Iterator[Item]", *, strict: bool) -> "Iterator[bytes]":
+        """Yield the lines among the items.
+
+        Args:
+            items: What `tagged_items` yields.
+            strict: Whether the first thing that cannot be read is the last.
+        """
+        for item in items:
+            if isinstance(item, bytes):
+                yield item
+                continue
+            self.tell(item)
+            if strict:
+                return
+
+    def tell(self, item: "Unread") -> None:
+        """Say one line."""
+        from guardrails.hygiene.redact import redacted  # noqa: PLC0415  # as above
+
+        typer.echo(f"error: {redacted(item.said)}", err=True)
+        if self._code is not ExitCode.BUG:
+            self._code = ExitCode.BUG if item.bug else ExitCode.USAGE
+
+    def leave(self) -> None:
+        """Leave, if anything could not be read.
+
+        Raises:
+            typer.Exit: With code 2, or 1 where it was our fault.
+        """
+        if self._code is not ExitCode.OK:
+            raise typer.Exit(self._code)
+
+
+def _texts(found: "Iterator[bytes]", form: Form) -> Iterator[bytes]:
+    if form is Form.JSONL:
+        yield from (line + b"\n" for line in found)
+        return
+    from guardrails.batch import rows  # noqa: PLC0415  # as above
+
+    yield f"{rows.head()}\n".encode()
+    yield from (f"{rows.row(run)}\n".encode() for run in _decoded(found))
+
+
+def _decoded(found: "Iterator[bytes]") -> "Iterator[TaggedRun]":
+    from guardrails.batch.lines import decode  # noqa: PLC0415  # as above
+
+    yield from map(decode, found)
+
+
+def _require_parquet(output: Path | None) -> None:
+    from guardrails.batch.parquet import require_pyarrow  # noqa: PLC0415  # as above
+
+    if output is None:
+        raise UsageError("-o parquet: name the file to write with --output FILE")
+    require_pyarrow()
+
+
+def _write_parquet(found: "Iterator[bytes]", output: Path) -> None:
+    from guardrails.batch.parquet import write_parquet  # noqa: PLC0415  # as above
+
+    write_parquet(_decoded(found), output)
+
+
+@contextmanager
+def _writer(output: Path | None) -> "Generator[Callable[[bytes], None]]":
+    """Yield what takes the lines: a file, or standard output."""
+    if output is None:
+        import sys  # noqa: PLC0415  # as above
+
+        stream = getattr(sys.stdout, "buffer", None)
+        if stream is None:
+            yield lambda text: typer.echo(text.decode(), nl=False)
+        else:
+            yield stream.write
+        sys.stdout.flush()
+        return
+    with output.open("wb") as file:
+        yield lambda text: _discard(file.write(text))
+
+
+def _discard(written: int) -> None:
+    del written
+
+
+def _mode(text: str) -> "FailureMode":
+    from guardrails.batch.lines import mode_of  # noqa: PLC0415  # as above
+    from guardrails.core.mast import FailureMode  # noqa: PLC0415  # as above
+
+    mode = mode_of(text)
+    if mode is None:
+        known = ", ".join(one.removeprefix("FM-") for one in FailureMode)
+        raise UsageError(f"--mode {text}: no such mode; there are {known}")
+    return mode
