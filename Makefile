@@ -13,7 +13,7 @@ ONLY ?=
 LANES ?= 8
 BENCH_ARGS ?=
 
-.PHONY: run test e2e check lock format clean bench-overhead bench-scale bench-gates bench-termination bench-hygiene bench-early mutants demo-picture help
+.PHONY: run test e2e check lock format clean bench-overhead bench-scale bench-gates bench-termination bench-hygiene bench-early bench-mast mutants demo-picture help
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -55,6 +55,9 @@ bench-early: $(VENV)/.ready ## Early errors put into real runs, and sound steps 
 
 bench-hygiene: $(VENV)/.ready ## Tokens saved and facts kept on real conversations (GUARDRAILS_DATA=DIR)
 	$(BIN)/python -m benchmarks.hygiene $(BENCH_ARGS)
+
+bench-mast: $(VENV)/.ready ## Detectors against labelled runs (GUARDRAILS_DATA=DIR BENCH_ARGS='--errors 3.1')
+	$(BIN)/python -m benchmarks.mast $(BENCH_ARGS)
 
 mutants: $(VENV)/.ready ## Mutation testing of the check functions (ONLY='GLOB', WORKSPACE=DIR)
 	$(BIN)/python -m benchmarks.mutation $(if $(ONLY),--only '$(ONLY)') \

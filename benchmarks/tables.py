@@ -49,4 +49,6 @@ def save(name: str, results: Mapping[str, object]) -> Path:
 
 
 def _cell(value: object) -> str:
+    if value is None:
+        return "-"
     return f"{value:,.2f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,1 @@
+"""How well the detectors agree with labelled runs, and what tagging costs."""
