@@ -17,6 +17,7 @@ from guardrails.core.decisions import Decision
 from guardrails.core.events import AnyFact, Event, ModelReplied, NodeRan, RunStarted
 from guardrails.core.evidence import GateProgress
 from guardrails.core.findings import Finding, Found
+from guardrails.core.findings import standing as holding
 from guardrails.core.hooks import Hook, HookSet, RunEnded
 from guardrails.core.ids import RunId
 from guardrails.core.incident import Incident
@@ -42,6 +43,8 @@ class StoredSession(msgspec.Struct, frozen=True, kw_only=True, tag="session"):
     """A session at rest."""
 
     state: SessionState
+    findings: tuple[Finding, ...] = ()
+    """Where sessions before schema 5 had them."""
 
 
 class Session:
@@ -271,6 +274,10 @@ def decode_session(data: bytes) -> StoredSession:
     if newer := newer_version(data, known=STATE_SCHEMA, of_state=True):
         raise TraceError(update_needed("session", found=newer, known=STATE_SCHEMA))
     try:
-        return msgspec.json.decode(data, type=StoredSession)
+        stored = msgspec.json.decode(data, type=StoredSession)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise TraceError(f"not a stored session: {error}") from error
+    if not stored.findings:
+        return stored
+    held = holding(stored.findings, before=stored.state.findings)
+    return StoredSession(state=replace(stored.state, findings=held))

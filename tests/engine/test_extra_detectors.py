@@ -144,3 +144,16 @@ def test_findings_of_a_skipped_detector_are_dropped() -> None:
         found = [one.mode for one in session.findings if one.detector == "Termination"]
         assert found == modes
         assert json.loads(session.snapshot())["state"]["run"] == session.run
+
+
+def test_findings_of_an_older_session_are_kept() -> None:
+    """Sessions before schema 5 had them beside the state."""
+    guard = Guard(detectors=[Shouting()])
+    session = guard.begin(SessionKey("k"), adapter="test")
+    shouted(session, 2)
+    stored = json.loads(session.snapshot())
+    stored["findings"] = stored["state"].pop("findings")
+    stored["state"]["schema"] = 4
+    again = guard.restore(SessionKey("k"), json.dumps(stored).encode())
+    assert again.findings == session.findings
+    assert again.state.vector == {"FM-1.2": 1}
