@@ -3,6 +3,12 @@
 import pytest
 
 from guardrails.actions.mechanisms import unshown_mechanisms
+from guardrails.actions.sentences import worded
+
+
+def unshown(cause: str, *shown: str) -> tuple[str, ...]:
+    """Return what a cause rests on and nothing shows."""
+    return unshown_mechanisms(*worded([cause]), tuple(worded(shown)))
 
 
 @pytest.mark.parametrize(
@@ -18,11 +24,11 @@ from guardrails.actions.mechanisms import unshown_mechanisms
 )
 def test_a_mechanism_that_nothing_shows_is_named(cause: str, found: tuple[str, ...]) -> None:
     """By whatever form of its word."""
-    assert unshown_mechanisms(cause, ["GET /cart 503", "cart-1 0/1 Pending"]) == found
+    assert unshown(cause, "GET /cart 503", "cart-1 0/1 Pending") == found
 
 
 def test_a_mechanism_that_shows_in_any_form_is_backed() -> None:
     """`timed out` speaks of timeouts; `poolSize` speaks of none, as a word of its own."""
-    assert unshown_mechanisms("timeouts of the database", ["dial tcp: i/o: timed out"]) == ()
-    assert unshown_mechanisms("the pool is too small", ["poolSize: 4"]) == ("a pool",)
-    assert unshown_mechanisms("the pool is too small", ["pool size: 4"]) == ()
+    assert unshown("timeouts of the database", "dial tcp: i/o: timed out") == ()
+    assert unshown("the pool is too small", "poolSize: 4") == ("a pool",)
+    assert unshown("the pool is too small", "pool size: 4") == ()
