@@ -13,7 +13,6 @@ from typing import Final
 OPERATION: Final = "gen_ai.operation.name"
 CHAT: Final = "chat"
 EXECUTE_TOOL: Final = "execute_tool"
-INVOKE_AGENT: Final = "invoke_agent"
 """Values of `OPERATION`, and the first word of those spans' names."""
 
 CONVERSATION_ID: Final = "gen_ai.conversation.id"

@@ -1,7 +1,7 @@
 """Plays runs to the shipped detectors: what happened, in a few words, and what was found."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from asking import observed
@@ -112,8 +112,3 @@ class Play:
     def of(self, mode: str) -> list[Finding]:
         """Return the findings of one mode that hold."""
         return [one for one in self.findings if one.mode == f"FM-{mode}"]
-
-
-def all_modes(plays: Iterable[Play]) -> list[list[str]]:
-    """Return the modes of several runs."""
-    return [play.modes() for play in plays]
