@@ -122,8 +122,33 @@ def _as_lines(path: Path, data: bytes) -> Document:
         return Document(path=path, data=kept, torn=torn)
     _check_utf8(path, data)
     if _begins(data):
+        stacked, torn = _stacked(data)
+        if stacked:
+            return Document(path=path, data=data, whole=stacked, torn=torn)
         raise TraceError(f"{path}: not JSON, neither as a whole nor line by line: {_why(data)}")
     raise TraceError(f"{path}: no trace: the file is text that holds no line of JSON")
+
+
+def _stacked(data: bytes) -> tuple[list[object], bool]:
+    """Return values that stand one after the other, indented: a console's exporter prints spans so.
+
+    Returns:
+        The values, none where the first is no JSON; and whether the last one is cut off.
+    """
+    text, decoder = data.decode().strip(), json.JSONDecoder(parse_constant=_no_number)
+    escapes = "\\u" in text
+    values: list[object] = []
+    at = 0
+    while at < len(text):
+        try:
+            value, at = cast("tuple[object, int]", decoder.raw_decode(text, at))
+        except (ValueError, RecursionError):
+            # What is not even begun like JSON is no half value: then it is no such file.
+            return (values, True) if _begins(text[at : at + 1].encode()) else ([], False)
+        values.append(_sound(value) if escapes else value)
+        while at < len(text) and text[at].isspace():
+            at += 1
+    return values, False
 
 
 def _begins(data: bytes) -> bool:

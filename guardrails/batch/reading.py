@@ -175,11 +175,16 @@ def _marked(runs: Iterator[RecordedRun], document: Document) -> Iterator[Recorde
     """Say of the last run that its file was torn, and tell runs apart that have one id."""
     seen: dict[str, int] = {}
     before: RecordedRun | None = None
-    for run in runs:
+    try:
+        for run in runs:
+            if before is not None:
+                yield before
+            seen[run.run_id] = again = seen.get(run.run_id, 0) + 1
+            before = run if again == 1 else replace(run, notes={**run.notes, "same_id": str(again)})
+    except TraceError:
         if before is not None:
-            yield before
-        seen[run.run_id] = again = seen.get(run.run_id, 0) + 1
-        before = run if again == 1 else replace(run, notes={**run.notes, "same_id": str(again)})
+            yield before  # what stops the reading costs no run that was read
+        raise
     if before is None:
         raise TraceError(f"{document.path}: no run in the file")
     if document.torn:

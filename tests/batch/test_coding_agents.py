@@ -77,15 +77,17 @@ def test_a_turn_of_codex_is_its_items_together(tmp_path: Path) -> None:
     assert (returned.text, returned.status) == ("no pods", "error")
 
 
+TIMED = "Wall time: 0.2 seconds"
+RUNNING = "Process running with session ID 7"
+
+
 @pytest.mark.parametrize(
     ("output", "text", "status"),
     [
-        (
-            "Process exited with code 0\nOutput:\nfine",
-            "Process exited with code 0\nOutput:\nfine",
-            "ok",
-        ),
-        ("Exit code: 2\nOutput:\nbad", "Exit code: 2\nOutput:\nbad", "error"),
+        ("Process exited with code 0\nOutput:\nfine", "fine", "ok"),
+        ("Exit code: 2\nWall time: 0.1 seconds\nOutput:\nbad", "bad", "error"),
+        (f"Chunk ID: 4b\n{TIMED}\nProcess exited with code 0\nOutput:\nfine", "fine", "ok"),
+        (f"{TIMED}\n{RUNNING}", f"{TIMED}\n{RUNNING}", "ok"),
         ("plain", "plain", "ok"),
         ({"content": "no", "success": False}, "no", "error"),
     ],
@@ -93,11 +95,21 @@ def test_a_turn_of_codex_is_its_items_together(tmp_path: Path) -> None:
 def test_what_a_command_of_codex_came_back_with(
     tmp_path: Path, output: object, text: str, status: str
 ) -> None:
-    """Its versions state the exit code in several ways."""
+    """Its versions state the exit code in several ways; what is new every time is left out."""
     body = _item(5, type="function_call_output", call_id="c1", output=output)
     run = _read(tmp_path, *CODEX[:9], body)
     returned = run.events[-1].fact
     assert (returned.text, returned.status) == (text, status)
+
+
+def test_newer_versions_of_codex_count_tokens_before_results(tmp_path: Path) -> None:
+    """Each turn has its own count; what the session repeats later is not counted again."""
+    counted = {"type": "token_usage_record", "payload": {"usage": {"input_tokens": 100}}}
+    body = _item(5, type="function_call_output", call_id="c1", output="fine")
+    again = {"info": {"last_token_usage": {"input_tokens": 100}}, "type": "token_count"}
+    run = _read(tmp_path, *CODEX[:9], counted, body, {"type": "event_msg", "payload": again})
+    usages = [one.fact.usage for one in run.events if one.fact.__class__.__name__ == "ModelReplied"]
+    assert [usage.input_tokens for usage in usages if usage] == [100]
 
 
 def test_an_aborted_session_of_codex_says_so(tmp_path: Path) -> None:
@@ -245,3 +257,50 @@ def test_a_message_of_gemini_counts_as_it_was_written_last(tmp_path: Path) -> No
     ]
     assert run.events[1].fact.reasoning == "Pods: first"
     assert run.events[3].fact.text == "no pods"
+
+
+def test_what_gemini_says_of_its_surroundings_is_no_task(tmp_path: Path) -> None:
+    """It begins a session with words of its own, as if a person had said them."""
+    begun = {"id": "u0", "type": "user", "content": [{"text": "<session_context>\nIt is Monday."}]}
+    run = _read(
+        tmp_path,
+        {"sessionId": "s-5", "projectHash": "p", "kind": "main"},
+        {"$set": {"messages": [begun]}},
+        {"id": "u1", "timestamp": "2026-01-01T10:00:00Z", "type": "user", "content": "Look."},
+        {"id": "g1", "timestamp": "2026-01-01T10:00:01Z", "type": "gemini", "content": "Nothing."},
+    )
+    assert run.events[0].fact.incident.task == "Look."
+
+
+@pytest.mark.parametrize(
+    ("output", "text", "status"),
+    [
+        (
+            "<untrusted_context>\nOutput: no pods\nProcess Group PGID: 28764\n</untrusted_context>",
+            *("Output: no pods", "ok"),
+        ),
+        (
+            "<untrusted_context>\nOutput: bad\nExit Code: 2\n</untrusted_context>",
+            *("Output: bad\nExit Code: 2", "error"),
+        ),
+    ],
+)
+def test_what_a_command_of_gemini_came_back_with(
+    tmp_path: Path, output: str, text: str, status: str
+) -> None:
+    """A command that failed is a call that worked; ids of processes are new every time."""
+    called = {
+        "id": "c1",
+        "name": "run_shell_command",
+        "args": {"command": "kubectl get pods"},
+        "result": [{"functionResponse": {"id": "c1", "response": {"output": output}}}],
+        "status": "success",
+    }
+    run = _read(
+        tmp_path,
+        {"sessionId": "s-6", "projectHash": "p", "kind": "main"},
+        {"id": "u1", "timestamp": "2026-01-01T10:00:00Z", "type": "user", "content": "Look."},
+        {"id": "g1", "timestamp": "2026-01-01T10:00:01Z", "type": "gemini", "toolCalls": [called]},
+    )
+    returned = run.events[3].fact
+    assert (returned.text, returned.status) == (text, status)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from guardrails.batch import opening
+from guardrails.batch.opening import opened
 from guardrails.batch.reading import read_runs
 from guardrails.errors import TraceError
 
@@ -185,3 +186,29 @@ def test_a_huge_line_is_read(tmp_path: Path) -> None:
     (run,) = read_runs(path)
     returned = next(e.fact for e in run.events if type(e.fact).__name__ == "ToolReturned")
     assert (returned.size, len(returned.text)) == (20_000_000, 16_000)
+
+
+def test_values_may_stand_one_after_the_other(tmp_path: Path) -> None:
+    """OpenTelemetry's console exporter prints indented objects without a list around them."""
+    path = tmp_path / "console.txt"
+    path.write_text('{\n  "a": 1\n}\n{\n  "a": "\\ud83d"\n}\n\n{\n  "a": NaN\n}\n')
+    document = opened(path)
+    assert [one.value for one in document.values()] == [{"a": 1}, {"a": "?"}, {"a": None}]
+    assert not document.torn
+
+
+def test_a_last_value_that_is_cut_off_is_left_out(tmp_path: Path) -> None:
+    """Whoever printed it was stopped; what stands before is whole."""
+    path = tmp_path / "console.txt"
+    path.write_text('{\n  "a": 1\n}\n{\n  "a": ')
+    document = opened(path)
+    assert [one.value for one in document.values()] == [{"a": 1}]
+    assert document.torn
+
+
+def test_values_with_words_between_them_are_no_such_file(tmp_path: Path) -> None:
+    """Words of a program inside an indented file leave it unreadable, and it is told."""
+    path = tmp_path / "console.txt"
+    path.write_text('{\n  "a": 1\n}\nstarted\n{\n  "a": 2\n}\n')
+    with pytest.raises(TraceError, match="not JSON"):
+        opened(path)

@@ -46,6 +46,17 @@ def test_a_record_of_no_known_format_is_refused_with_its_line(tmp_path: Path) ->
         _read(tmp_path / "all.jsonl", {"messages": CHAT}, {"cost": 1})
 
 
+def test_what_stops_the_reading_costs_no_run_before_it(tmp_path: Path) -> None:
+    """The runs that stand before it in the file are given, and then it is refused."""
+    path = tmp_path / "runs.jsonl"
+    states = [{"messages": CHAT, "run_id": name} for name in ("r-1", "r-2")]
+    path.write_text("\n".join(map(json.dumps, (*states, {"a": 1}))))
+    given: list[str] = []
+    with pytest.raises(TraceError, match="no known trace format"):
+        given.extend(run.run_id for run in read_runs(path))
+    assert given == ["r-1", "r-2"]
+
+
 def test_formats_whose_runs_are_spread_over_lines_do_not_mix(tmp_path: Path) -> None:
     """A rollout with a span in it is two files in one."""
     span = {"span_id": "a", "attributes": {"gen_ai.operation.name": "chat"}}

@@ -31,12 +31,23 @@ from guardrails.core.events import Usage
 NAME = "codex"
 ABOUT = "rollouts of Codex (lines of type session_meta, response_item, event_msg, turn_context)"
 
-_TYPES = frozenset({"session_meta", "response_item", "event_msg", "turn_context", "compacted"})
+_TYPES = frozenset(
+    {
+        *("session_meta", "response_item", "event_msg", "turn_context", "compacted"),
+        "token_usage_record",
+    }
+)
 _SETTINGS = ("<environment_context>", "<permissions", "<skills_instructions>", "<collaboration")
 """Beginnings of what Codex itself tells the model about its surroundings."""
 _STANDING = ("# AGENTS.md", "<user_instructions>", "<INSTRUCTIONS>")
 """Beginnings of what people told it for every session."""
 _EXIT = re.compile(r"(?:^|\n)(?:Exit code: |Process exited with code )(?P<code>-?\d+)")
+_HEADER = re.compile(
+    r"(?:(?:Chunk ID|Exit code|Wall time|Original token count|Process exited with code)\b.*\n)+"
+    r"Output:\n?"
+)
+"""What Codex prints above the output of a command that is over. Its times and ids are new every
+time, and equal outputs would not be known as equal."""
 _HEAD = 400
 """Characters of a result in which Codex states the exit code."""
 
@@ -92,6 +103,8 @@ class _Fold:
             case "event_msg", "token_count":
                 usage = usage_of(obj(payload.get("info")).get("last_token_usage"))
                 self.flush(usage)
+            case "token_usage_record", _:  # since 0.170, before what the calls returned
+                self.flush(usage_of(payload.get("usage")))
             case "event_msg", "turn_aborted":
                 self.stopped = "aborted: " + (word(payload.get("reason")) or "no reason")
             case "event_msg", "error" | "stream_error":
@@ -144,4 +157,9 @@ def _plain(result: Answered) -> Answered:
     if "content" in found and isinstance(found.get("success"), bool):
         return replace(result, text=text(found["content"]), failed=not found["success"])
     code = _EXIT.search(result.text[:_HEAD])
-    return replace(result, failed=code is not None and code["code"] != "0")
+    header = _HEADER.match(result.text)
+    return replace(
+        result,
+        text=result.text if header is None else result.text[header.end() :],
+        failed=code is not None and code["code"] != "0",
+    )

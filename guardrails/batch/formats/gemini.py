@@ -1,5 +1,6 @@
 """Sessions of Gemini CLI: a header, then messages, each written again whenever it grows."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -23,6 +24,14 @@ from guardrails.batch.recorded import RecordedRun
 NAME = "gemini-cli"
 ABOUT = "sessions of Gemini CLI (sessionId with projectHash, then messages of type gemini)"
 
+_SETTINGS = "<session_context>"
+"""Beginning of what Gemini CLI itself tells the model about its surroundings."""
+_WRAPPING = re.compile(
+    r"\A<untrusted_context>\n|\nProcess Group PGID: \d+(?=\n|\Z)|\n</untrusted_context>\Z"
+)
+"""What stands around every output of a command. A process has another id every time, and equal
+outputs would not be known as equal."""
+_EXIT = re.compile(r"^Exit Code: (?P<code>-?\d+)", re.MULTILINE)
 _BAD = frozenset({"error", "cancelled", "canceled"})
 
 
@@ -42,7 +51,7 @@ def read(parts: Sequence[Json], name: str) -> Iterator[RecordedRun]:
     transcript.model = next((m for one in said if (m := word(one.get("model")))), "")
     for one in begun:
         message = message_of({**one, "role": "system"})
-        if message is not None:
+        if message is not None and not message.text.startswith(_SETTINGS):
             transcript.add(message)
     errors = 0
     for one in said:
@@ -116,11 +125,13 @@ def _answered(call: Json) -> Answered:
         for part in objects(call.get("result"))
         if (response := obj(obj(part.get("functionResponse")).get("response")))
     ]
+    said = "\n".join(words) or text(call.get("result"))
+    code = _EXIT.search(said)
     return Answered(
         call_id=word(call.get("id")),
         tool=first(call, "name"),
-        text="\n".join(words) or text(call.get("result")),
-        failed=word(call.get("status")) in _BAD,
+        text=_WRAPPING.sub("", said),
+        failed=word(call.get("status")) in _BAD or (code is not None and code["code"] != "0"),
     )
 
 

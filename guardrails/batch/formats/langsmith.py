@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from guardrails.batch.formats.langgraphsteps import tool_result
 from guardrails.batch.formats.messages import Answered, Asked, Message, message_of, result_text
 from guardrails.batch.formats.reader import StreamReader
 from guardrails.batch.formats.spans import Kind, Span, runs_of
@@ -177,12 +178,10 @@ def _tool(run: Json, error: str) -> tuple[Asked, Answered]:
     came = run.get("outputs")
     body = obj(came).get("output", came)
     given = obj(run.get("inputs")) or {"input": run.get("inputs")}
-    message = message_of(body)
     name = word(run.get("name"))
-    if message is not None and message.results:
-        answered = message.results[0]
-    else:
-        answered = Answered(call_id=first(given, "tool_call_id"), text=result_text(body), tool=name)
+    answered = tool_result(body) or Answered(
+        call_id=first(given, "tool_call_id"), text=result_text(body), tool=name
+    )
     if error:
         answered = Answered(call_id=answered.call_id, text=answered.text or error, failed=True)
     call_id = answered.call_id or first(run, "id", "run_id")

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from guardrails.batch.formats.attributes import attributes_of, numbered
+from guardrails.batch.formats.langgraphsteps import handed_to, step_agent, tool_result
 from guardrails.batch.formats.messages import Answered, Asked, Message, message_of, usage_of
 from guardrails.batch.formats.reader import StreamReader
 from guardrails.batch.formats.spans import Kind, Span, runs_of
@@ -43,12 +44,14 @@ _SPAN_KINDS: Final[Mapping[str, Kind]] = {"llm": "model", "tool": "tool", "agent
 _AGENT = ("gen_ai.agent.name", "agent.name", "agent_name", "graph.node.id")
 _MODEL = ("gen_ai.response.model", "gen_ai.request.model", "llm.model_name")
 _SESSION = ("gen_ai.conversation.id", "session.id")
+_TOOL = ("gen_ai.tool.name", "tool.name", "traceloop.entity.name")
 _ARGUMENTS = (
     "gen_ai.tool.call.arguments",
-    "tool.parameters",
     "input.value",
     "traceloop.entity.input",
+    "tool.parameters",
 )
+"""The last one holds arguments or the tool's schema, as the tracer understood the conventions."""
 _RESULT = ("gen_ai.tool.call.result", "output.value", "traceloop.entity.output")
 _ALL_IN = ("gen_ai.input.messages", "llm.input_messages", "input.value", "traceloop.entity.input")
 _ALL_OUT = (
@@ -104,7 +107,7 @@ def _span(span: Json, number: int) -> Span:
         inputs=tuple(_inputs(span, given)) if kind != "tool" else (),
         outputs=outputs,
         asked=_asked(span, given) if kind == "tool" else None,
-        answered=_answered(given, failed) if kind == "tool" else None,
+        answered=_answered(span, given, failed) if kind == "tool" else None,
         model=model,
         session=first(given, *_SESSION),
         error=failed if kind != "tool" else "",
@@ -135,8 +138,9 @@ def _kind(span: Json, given: Json) -> Kind:
 
 def _agent(span: Json, given: Json, kind: Kind) -> str:
     """Return the agent's name; an agent's span that names none is called as the span is."""
-    if kind == "tool":
-        return ""
+    step = step_agent(given)
+    if step is not None or kind == "tool":
+        return step or ""
     named = first(given, *_AGENT)
     if named or kind != "agent":
         return named
@@ -154,26 +158,26 @@ def _error(span: Json) -> str:
 
 
 def _asked(span: Json, given: Json) -> Asked:
-    name = first(given, "gen_ai.tool.name", "tool.name", "traceloop.entity.name")
+    said = word(span.get("name")).removeprefix("execute_tool ")
     arguments = next((given[key] for key in _ARGUMENTS if given.get(key) is not None), NOTHING)
     return Asked(
         call_id=first(given, "gen_ai.tool.call.id", "tool_call.id")
         or first(span, "spanId", "span_id")
         or first(obj(span.get("context")), "span_id"),
-        tool=name or word(span.get("name")).removeprefix("execute_tool "),
+        tool=first(given, *_TOOL) or handed_to(said) or said,
         arguments=arguments,
     )
 
 
-def _answered(given: Json, failed: str) -> Answered:
+def _answered(span: Json, given: Json, failed: str) -> Answered:
     body = next((given[key] for key in _RESULT if given.get(key) is not None), "")
-    message = message_of(parsed(body))
-    words = message.results[0].text if message is not None and message.results else text(body)
+    told = tool_result(body)
+    words = text(body) if told is None else told.text
     return Answered(
         call_id=first(given, "gen_ai.tool.call.id", "tool_call.id"),
-        tool=first(given, "gen_ai.tool.name", "tool.name", "traceloop.entity.name"),
+        tool=first(given, *_TOOL) or handed_to(word(span.get("name"))),
         text=words or failed,
-        failed=bool(failed),
+        failed=bool(failed) or (told is not None and told.failed),
     )
 
 
@@ -219,6 +223,8 @@ def _outputs(span: Json, given: Json, *, model: str) -> Iterator[Message]:
             )
     if not listed and (words := first(given, *_ALL_OUT)):
         yield from _loose(words, role="assistant")
+    elif not listed and usage is not None:  # tracers leave words out unless they are asked for
+        yield Message(role="model", model=model, usage=usage)
 
 
 def _loose(value: object, *, role: str) -> Iterator[Message]:

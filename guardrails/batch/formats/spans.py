@@ -95,6 +95,9 @@ class _Tree:
             self.repeated += span.span_id in self.by_id
             self.by_id[span.span_id] = span
         self.roots = [span for span in spans if span.parent_id not in self.by_id]
+        working = {self._named(span) for span in spans if span.kind in {"model", "tool"}}
+        self._idle = {span.agent for span in spans} - working if working else set[str]()
+        """Names of what does nothing itself: a workflow around agents, or a graph of them."""
 
     def above(self, span: Span) -> Iterator[Span]:
         """Yield a span and those around it, inner ones first; circles are cut."""
@@ -107,12 +110,19 @@ class _Tree:
 
     def agent(self, span: Span) -> str:
         """Return the agent that a span belongs to; empty where nobody is named."""
-        return next((one.agent for one in self.above(span) if one.agent), "")
+        return next((one.agent for one in self.above(span) if self._acts(one)), "")
+
+    def inputs(self, span: Span) -> Sequence[Message]:
+        """Return what a model was given; where its own span does not say, what the step around was.
+
+        LangChain's plain tracers turn a conversation into one prompt.
+        """
+        return next((one.inputs for one in self.above(span) if one.inputs), ())
 
     def outer(self, span: Span) -> str | None:
         """Return the agent for which a span's agent works; None for the outermost one."""
         own = self.agent(span)
-        others = (one.agent for one in self.above(span) if one.agent and one.agent != own)
+        others = (one.agent for one in self.above(span) if self._acts(one) and one.agent != own)
         return next(others, None)
 
     def called(self, span: Span) -> bool:
@@ -121,9 +131,15 @@ class _Tree:
         for one in self.above(span):
             if one.kind == "tool":
                 return True
-            if one.agent and one.agent != own:
+            if self._acts(one) and one.agent != own:
                 return False
         return False
+
+    def _named(self, span: Span) -> str:
+        return next((one.agent for one in self.above(span) if one.agent), "")
+
+    def _acts(self, span: Span) -> bool:
+        return bool(span.agent) and span.agent not in self._idle
 
 
 class _Fold:
@@ -159,21 +175,21 @@ class _Fold:
             self.transcript.start(at=span.begin)
             self.transcript.log.note(fact, agent=agent, at=span.end)
             return
-        outputs = span.outputs or (Message(role="model"),)
-        for message in outputs[:1]:
-            self.worded = self.worded or bool(message.text or message.calls)
-            self.transcript.add(_at(message, span.end), agent=agent)
-            if message.text:
-                self._final[agent] = message.text
-            self._last = agent
+        message = _turn(span.outputs)
+        self.worded = self.worded or bool(message.text or message.calls)
+        self.transcript.add(_at(message, span.end), agent=agent)
+        if message.text:
+            self._final[agent] = message.text
+        self._last = agent
 
     def _inputs(self, span: Span, agent: str) -> None:
         heard = self._heard.get(agent)
         first_time = heard is None
         heard = self._heard.setdefault(agent, set())
-        said = [m for m in span.inputs if m.role == "person" and m.text]
+        inputs = self.tree.inputs(span)
+        said = [m for m in inputs if m.role == "person" and m.text]
         goes_on = any(("person", m.text) in heard for m in said)
-        for message in span.inputs:
+        for message in inputs:
             for result in message.results:
                 if self.transcript.waits_for(result.call_id):
                     self.transcript.result(result, agent=agent, at=span.begin)
@@ -231,6 +247,19 @@ class _Fold:
             self.transcript.log.ended("", exit_=ExitKind.FINAL_ANSWER, agent=self._last)
             return ""
         return self.transcript.end()
+
+
+def _turn(outputs: Sequence[Message]) -> Message:
+    """Return what a model call gave as one turn: OpenAI's responses keep words and calls apart.
+
+    Of several wordings only the first is taken: the others are choices that nobody took.
+    """
+    if not outputs:
+        return Message(role="model")
+    words = next((one.text for one in outputs if one.text), "")
+    thoughts = next((one.thoughts for one in outputs if one.thoughts), "")
+    calls = {call.call_id or repr(call): call for one in outputs for call in one.calls}
+    return replace(outputs[0], text=words, thoughts=thoughts, calls=tuple(calls.values()))
 
 
 def _at(message: Message, at: datetime | None) -> Message:
