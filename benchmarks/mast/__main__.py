@@ -15,6 +15,7 @@ from benchmarks.mast.fates import fate_rows, halves, tagged_rows
 from benchmarks.mast.gold import GoldRun, gold_files, gold_runs, sre_runs
 from benchmarks.mast.labelled import labelled_rows, labelled_sets, retail_runs
 from benchmarks.mast.speed import cores, flat_rows, throughput_rows
+from benchmarks.mast.spread import spread_rows
 from benchmarks.tables import save, show
 from guardrails.batch.lines import TaggedRun, short_id
 from guardrails.core.mast import MODES
@@ -98,10 +99,11 @@ def outcome_tables(name: str, runs: list[TaggedRun]) -> dict[str, object]:
 
 def speed_tables(data: Path, jobs: int) -> dict[str, object]:
     """Print and return what tagging costs."""
-    through, flat = throughput_rows(data, jobs), flat_rows()
-    show("Throughput", through)
+    through, flat, spread = throughput_rows(data), flat_rows(), spread_rows(data, jobs)
+    show("Throughput of one process", through)
+    show("The command, with one job and with several", spread, width=WIDTH)
     show("One event, all detectors, by step of a run", flat)
-    return {"throughput": through, "flat": flat}
+    return {"throughput": through, "spread": spread, "flat": flat}
 
 
 def _options() -> argparse.Namespace:

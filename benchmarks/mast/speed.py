@@ -1,20 +1,16 @@
-"""What tagging costs: events a second on one core and on several, and one event of a long run."""
+"""What tagging costs: events a second in one process, and one event of a long run."""
 
 import os
 import resource
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from benchmarks.mast.gold import run_files
 from benchmarks.tables import quantile
 from guardrails.actions.classify import classify
-from guardrails.batch.jobs import tag_files
-from guardrails.batch.lines import decode
 from guardrails.batch.reading import read_runs
-from guardrails.batch.stored import opened
 from guardrails.batch.tagging import tag_run
 from guardrails.core.events import (
     AnyFact,
@@ -31,11 +27,6 @@ from guardrails.core.ids import CallId, RunId
 from guardrails.core.incident import Goal, Incident
 from guardrails.detectors.registry import DetectorStates, observe_all
 
-PIECES = 16
-"""Files that the SRE runs are cut into, so that every core has several."""
-COPIES = 4
-"""How often each run stands in them: starting a worker takes a quarter of a second, which must not
-be what is measured."""
 STEPS = (100, 1_000, 10_000)
 WINDOW = 400
 """Events looked at before each step."""
@@ -45,42 +36,30 @@ SERVICES = ("checkout", "cart", "payment", "catalogue", "shipping")
 KINDS = ("pods", "deployments", "services", "events", "endpoints")
 
 
-def throughput_rows(data: Path, jobs: int) -> list[dict[str, object]]:
-    """Events a second: reading alone, tagging alone, and both, with one job and with several."""
-    files = run_files(data)
+def throughput_rows(data: Path) -> list[dict[str, object]]:
+    """Events a second: reading alone, and tagging alone."""
     clock = Clock()
-    runs = [run for path in files for run in read_runs(path)]
+    runs = [run for path in run_files(data) for run in read_runs(path)]
     events = sum(len(run.events) for run in runs)
-    rows = [clock.row("reading", 1, events)]
+    rows = [clock.row("reading", events)]
     clock = Clock()
     for run in runs:
         tag_run(run)
-    rows.append(clock.row("tagging, without reading", 1, events))
-    del runs
-    with tempfile.TemporaryDirectory() as folder:
-        pieces = _cut(files, Path(folder))
-        whole = Path(folder) / "whole.jsonl"
-        whole.write_bytes(b"".join(piece.read_bytes() for piece in pieces))
-        for name, paths in {"many files": pieces, "one file": [whole]}.items():
-            for number in (1, jobs):
-                clock = Clock()
-                done = sum(_events(line) for line in tag_files(paths, jobs=number))
-                rows.append(clock.row(f"both, {name}", number, done))
+    rows.append(clock.row("tagging, without reading", events))
     return rows
 
 
 class Clock:
-    """Time of the wall and of all processors, from its making on."""
+    """Time of the wall and of this process, from its making on."""
 
     def __init__(self) -> None:
         self._wall, self._cpu = time.perf_counter(), _cpu_seconds()
 
-    def row(self, what: str, jobs: int, events: int) -> dict[str, object]:
+    def row(self, what: str, events: int) -> dict[str, object]:
         """Return a row. A busy machine stretches the wall's time, and hardly that of processors."""
         wall, cpu = time.perf_counter() - self._wall, _cpu_seconds() - self._cpu
         return {
             "what": what,
-            "jobs": jobs,
             "events": events,
             "seconds": wall,
             "events/s": round(events / wall),
@@ -168,22 +147,6 @@ def _facts() -> Iterator[tuple[str, AnyFact]]:
             yield agent, MessagePassed(to="supervisor", kind="report", text=said)
 
 
-def _cut(files: Sequence[Path], folder: Path) -> list[Path]:
-    lines: list[bytes] = []
-    for path in files:
-        with opened(path) as file:
-            lines += file.readlines()
-    pieces = [folder / f"piece-{number:02d}.jsonl" for number in range(PIECES)]
-    for number, piece in enumerate(pieces):
-        piece.write_bytes(b"".join(lines[number::PIECES] * COPIES))
-    return pieces
-
-
-def _events(line: object) -> int:
-    return decode(line).events if isinstance(line, bytes) else 0
-
-
 def _cpu_seconds() -> float:
-    own = resource.getrusage(resource.RUSAGE_SELF)
-    workers = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return own.ru_utime + own.ru_stime + workers.ru_utime + workers.ru_stime
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime

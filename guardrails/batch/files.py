@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from guardrails.batch.jobs import Unread
+from guardrails.batch.items import Unread
 from guardrails.batch.reading import Passed, files_in
 from guardrails.errors import TraceError
 

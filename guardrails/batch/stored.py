@@ -7,7 +7,7 @@ from typing import BinaryIO, cast
 
 import msgspec
 
-from guardrails.batch.jobs import Item, Unread
+from guardrails.batch.items import Item, Unread
 from guardrails.batch.lines import LINE_SCHEMA, decode
 
 _GZIP = b"\x1f\x8b"

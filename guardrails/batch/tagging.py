@@ -15,11 +15,6 @@ from guardrails.core.events import Event, ModelReplied, RunStarted, ToolRequeste
 from guardrails.core.findings import Finding, FindingWithdrawn, Found, Key, standing
 from guardrails.core.mast import FailureMode, Weight
 from guardrails.detectors.registry import DetectorStates, observe_all
-from guardrails.engine.fold import fold
-from guardrails.engine.replay import rules_of
-from guardrails.engine.rules import Rules
-from guardrails.engine.state import SessionState
-from guardrails.errors import TraceError, UsageError
 
 
 @dataclass(slots=True)
@@ -92,27 +87,18 @@ def tag_run(
 def found_in(events: tuple[Event, ...]) -> Iterator[tuple[Found, ...]]:
     """Yield what detectors say of a run's events, event by event; nothing for quiet ones.
 
-    A policy that this version does not know, or one that names a machine or a detector that is not
-    here, is left out: then the detectors stand alone.
+    A guarded run whose policy cannot be followed here is left to the detectors alone.
     """
-    try:
-        rules = rules_of(events) if _was_guarded(events) else None
-    except (TraceError, UsageError):
-        rules = None
-    yield from _by_detectors(events) if rules is None else _by_engine(events, rules)
+    found = None
+    if _was_guarded(events):
+        from guardrails.batch.guarded import found_by_engine  # noqa: PLC0415  # see that module
+
+        found = found_by_engine(events)
+    yield from _by_detectors(events) if found is None else found
 
 
 def _was_guarded(events: tuple[Event, ...]) -> bool:
     return any(isinstance(event.fact, RunStarted) and event.fact.policy for event in events[:2])
-
-
-def _by_engine(events: tuple[Event, ...], rules: Rules) -> Iterator[tuple[Found, ...]]:
-    state = SessionState(run=events[0].run)
-    for event in events:
-        folded = fold(state, event, rules)
-        state = folded.state
-        if folded.found:
-            yield folded.found
 
 
 def _by_detectors(events: tuple[Event, ...]) -> Iterator[tuple[Found, ...]]:

@@ -15,7 +15,7 @@ from guardrails.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
-    from guardrails.batch.jobs import Item, Unread
+    from guardrails.batch.items import Item, Unread
     from guardrails.batch.lines import TaggedRun
     from guardrails.core.mast import FailureMode
 
@@ -108,8 +108,14 @@ def tagged_items(
     """
     import os  # noqa: PLC0415  # as above
 
+    from guardrails.batch.workers import preloading  # noqa: PLC0415  # as above
+
+    jobs = jobs or os.cpu_count() or 1
+    context = preloading() if jobs > 1 else None  # while this process loads what it needs itself
+
     from guardrails.batch.files import trace_files  # noqa: PLC0415  # as above
-    from guardrails.batch.jobs import Unread, tag_files  # noqa: PLC0415  # as above
+    from guardrails.batch.items import Unread  # noqa: PLC0415  # as above
+    from guardrails.batch.jobs import tag_files  # noqa: PLC0415  # as above
 
     files: list[Path] = []
     for one in trace_files(paths):
@@ -120,7 +126,7 @@ def tagged_items(
         else:
             why = one.why.partition("; known are")[0]  # once is enough, and here it is not needed
             typer.echo(f"passed over {one.path}: {why}", err=True)
-    yield from tag_files(files, jobs=jobs or os.cpu_count() or 1, modes=modes, judge=judge)
+    yield from tag_files(files, jobs=jobs, modes=modes, judge=judge, context=context)
 
 
 class Unreads:

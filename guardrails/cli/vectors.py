@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from guardrails.batch.advise import Advice
-    from guardrails.batch.jobs import Item
+    from guardrails.batch.items import Item
     from guardrails.batch.vectors import Vector
 
 
