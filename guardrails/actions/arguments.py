@@ -25,9 +25,10 @@ _COMMAND_KEYS = tokens(
 )
 """Arguments that hold a command line in a tool of any name, in the form of `_plain_key`."""
 _SHELL_KEYS = tokens("args argv arguments input kubectlargs query line code text")
+_KEYS_OF_SHELL_TOOLS = _COMMAND_KEYS | _SHELL_KEYS
+"""Arguments that hold a command line in a tool that is known to take one."""
 _WORDS_KEYS = ("args", "argv", "arguments", "flags")
 """Arguments that hold the words after a command that stands in its own argument."""
-"""Arguments that hold a command line in a tool that is known to take one."""
 _QUERY_KEYS = listed("query promql expr expression logql sql statement q query_string traceql")
 _LONGEST_QUERY = 500
 """Characters of a query kept in a target: enough to recognise it in a report."""
@@ -72,6 +73,11 @@ _NAMED_KINDS = {
     "file_path": "file",
     "filename": "file",
 }
+_TELLING_KEYS = frozenset(
+    {*_KIND_KEYS, *_NAME_KEYS, *_NAMESPACE_KEYS, *_SELECTOR_KEYS, *_NAMED_KINDS, *_QUERY_KEYS}
+    | {"resource"}
+)
+"""Arguments of which at least one is there where any object is named."""
 
 
 def decode(arguments: str) -> Arguments | None:
@@ -96,7 +102,7 @@ def command_line(arguments: Arguments, *, of_shell_tool: bool) -> tuple[str, ...
     split = _split_line(arguments)
     if split is not None:
         return split
-    keys = _COMMAND_KEYS | _SHELL_KEYS if of_shell_tool else _COMMAND_KEYS
+    keys = _KEYS_OF_SHELL_TOOLS if of_shell_tool else _COMMAND_KEYS
     found = [
         line
         for key, value in _leaves(arguments)
@@ -150,11 +156,11 @@ def _opened(arguments: Mapping[str, object], *, depth: int) -> Iterator[tuple[st
 def _split_line(arguments: Arguments) -> tuple[str, ...] | None:
     """Join `command: get` with `args: [pods, -n, shop]` where they stand beside each other."""
     plain = {key.lower(): value for key, value in arguments.items()}
-    command = next((plain[key] for key in ("command", "cmd") if key in plain), None)
+    command = plain.get("command", plain.get("cmd"))
     if not isinstance(command, str) or not command.strip():
         return None
     for key in _WORDS_KEYS:
-        words = _as_line(plain.get(key), key=key)
+        words = _as_line(plain[key], key=key) if key in plain else None
         if isinstance(words, tuple):
             return (*command.split(), *words)
     return None
@@ -233,6 +239,8 @@ def targets_of(arguments: Arguments, *, words: Sequence[str]) -> tuple[Target, .
         words: The words of the tool's name: `get_pods` says that a bare `name` is a pod's.
     """
     plain = {key.lower(): value for key, value in arguments.items()}
+    if _TELLING_KEYS.isdisjoint(plain):  # most calls are a command line and nothing else
+        return ()
     namespace, selector = _first(plain, _NAMESPACE_KEYS), _first(plain, _SELECTOR_KEYS)
     every = any(plain.get(key) is True for key in ("all_namespaces", "allnamespaces"))
     found: list[Target] = []

@@ -73,16 +73,16 @@ def acts_on(text: str, targets: Iterable[Target]) -> tuple[str, ...]:
 
 
 def _suspected(text: str) -> Iterator[NamedEntity]:
-    if not _may_suspect(text):
+    small = folded(text)  # of the same length, so a place in it is one in the text
+    if not _may_suspect(small):
         return
-    for sentence in _SENTENCE.findall(text):
-        if _may_suspect(sentence) and _SUSPECTS.search(folded(sentence)):
-            yield from entities_in_prose(sentence)
+    for sentence in _SENTENCE.finditer(small):
+        if _may_suspect(sentence[0]) and _SUSPECTS.search(sentence[0]):
+            yield from entities_in_prose(text[slice(*sentence.span())])
 
 
-def _may_suspect(text: str) -> bool:
-    """Tell whether `SUSPECTS` can find anything."""
-    lowered = text.lower()
+def _may_suspect(lowered: str) -> bool:
+    """Tell whether `SUSPECTS` can find anything in a text in small letters."""
     for stem in _STEMS:  # noqa: SIM110  # a generator would cost more than the looking
         if stem in lowered:
             return True

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 import msgspec
 
+from guardrails.actions.lettercase import folded
 from guardrails.actions.prose import entities_in_prose
 from guardrails.actions.tables import tokens
 from guardrails.core.toolaction import Effect, Operation, Target, ToolAction
@@ -77,30 +78,27 @@ _GERUND = re.compile(r"\s*(?:now,?\s+|next,?\s+)?(?P<verb>[a-z]+)ing\b(?P<rest>.
 _CLAUSE = re.compile(r"[.!?;\n]")
 _CUES = ("i ", "i'", "i\u2019", "let", "going")
 """One of these is in whatever `_SAID` finds."""
-_SEVERAL = re.compile(r",|\band\b|\bboth\b|\beach\b|\ball\b", re.IGNORECASE)
-"""Several things are looked at one after the other, and a call is one of them."""
+_SEVERAL = re.compile(r"\b(?:and|both|each|all)\b")
+"""As with a comma, several things are looked at one after the other, and a call is one of them."""
 _QUOTED = re.compile(
     r"(?:deployments?|services?|pods?|statefulsets?|daemonsets?|jobs?|nodes?)"
-    r"\s+[`'\"]([a-z0-9][a-z0-9.-]*)[`'\"]",
-    re.IGNORECASE,
+    r"\s+[`'\"](?P<name>[a-z0-9][a-z0-9.-]*)[`'\"]"
 )
+_QUOTES = frozenset("`'\"")
 _COMPOUND = re.compile(r"[-0-9]")
 """In a name that nobody takes for a word."""
 _WORD = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 _NO_PLAN = re.compile(
-    r"\b(?:not|never|without|instead\s+of|rather\s+than|before|will|would|should)\b", re.IGNORECASE
+    r"\b(?:not|never|without|instead\s+of|rather\s+than|before|will|would|should)\b"
 )
 """In a clause that denies something, or says what it would show (`fetching the logs will tell`)."""
-_PURPOSE = re.compile(
-    r"\b(?:to|so|because|which|whether|since|that|for|in\s+order)\b|[(]", re.IGNORECASE
-)
+_PURPOSE = re.compile(r"\b(?:to|so|because|which|whether|since|that|for|in\s+order)\b|[(]")
 """What stands behind these is not what is acted on: `list the pods to find the one of checkout`."""
 _PLACE = re.compile(
     r"\b(?:in|of)\s+(?:the\s+)?[`'\"]?(?!(?:th|each|all|any|same|its|our)\w*\b)"
     r"(?P<name>[a-z0-9][a-z0-9-]*)[`'\"]?\s+namespace\b"
     r"|\bnamespace\s+[`'\"]?(?!(?:to|in|with|and|or|for|is|so|by|as|on|of|from|of|now|first)\b)"
-    r"(?P<after>[a-z0-9][a-z0-9-]*)",
-    re.IGNORECASE,
+    r"(?P<after>[a-z0-9][a-z0-9-]*)"
 )
 _LONGEST = 4_000
 """Characters of a turn that are read, from its end: what is about to be done is said last."""
@@ -162,26 +160,38 @@ def mismatch(
     """
     if not intents or not action.understood or action.effect is Effect.FINISH:
         return None
-    differences = [_difference(intent, action, known) for intent in intents]
-    if any(one is None for one in differences):
-        return None
-    return differences[-1]
+    differs: str | None = None
+    for intent in intents:
+        differs = _difference(intent, action, known)
+        if differs is None:
+            return None
+    return differs
 
 
 def _intent(match: re.Match[str], known: Container[str]) -> Intent | None:
     deed = _deed_of(match["verb"].lower())
-    if deed is None or _NO_PLAN.search(match["rest"]) is not None:
+    if deed is None:
         return None
-    words = " ".join(match[0].split()).lstrip(".!?; ")
-    object_ = _PURPOSE.split(match["rest"], maxsplit=1)[0]
-    several = deed is Deed.LOOK and _SEVERAL.search(object_) is not None
-    place = _PLACE.search(match["rest"])
+    rest = match["rest"]
+    lowered = folded(rest)
+    if _NO_PLAN.search(lowered) is not None:
+        return None
+    purpose = _PURPOSE.search(lowered)
+    end = len(rest) if purpose is None else purpose.start()
+    object_, in_small = rest[:end], lowered[:end]
+    several = deed is Deed.LOOK and ("," in object_ or _SEVERAL.search(in_small) is not None)
     return Intent(
         deed=deed,
-        words=words,
-        names=() if several else tuple(dict.fromkeys(_names(object_, known))),
-        namespace=(place["name"] or place["after"]).lower() if place else "",
+        words=" ".join(match[0].split()).lstrip(".!?; "),
+        names=() if several else tuple(dict.fromkeys(_names(object_, in_small, known))),
+        namespace=_place_in(rest, lowered),
     )
+
+
+def _place_in(words: str, lowered: str) -> str:
+    """Return the namespace that a clause names; nothing if it names none."""
+    place = _PLACE.search(lowered) if "namespace" in lowered else None
+    return "" if place is None else words[slice(*place.span(place.lastgroup or 0))].lower()
 
 
 def _deed_of(verb: str) -> Deed | None:
@@ -192,14 +202,17 @@ def _deed_of(verb: str) -> Deed | None:
     return None
 
 
-def _names(words: str, known: Container[str]) -> Iterator[str]:
+def _names(words: str, lowered: str, known: Container[str]) -> Iterator[str]:
     if _COMPOUND.search(words):
         for entity in entities_in_prose(words):
             # A namespace is a place, a container a part, and "Service definition" no name.
             if entity.kind not in {"namespace", "container"} and _COMPOUND.search(entity.name):
                 yield entity.name
-    yield from (word.lower() for word in _QUOTED.findall(words))
-    yield from (word for word in _WORD.findall(words.lower()) if word in known)
+    if not _QUOTES.isdisjoint(words):
+        for quoted in _QUOTED.finditer(lowered):
+            yield words[slice(*quoted.span("name"))].lower()
+    if known:
+        yield from (word for word in _WORD.findall(words.lower()) if word in known)
 
 
 def _difference(intent: Intent, action: ToolAction, known: Container[str]) -> str | None:
@@ -238,17 +251,18 @@ def _done(operation: Operation, effect: Effect) -> Deed:
 
 def _meets(intent: Intent, targets: tuple[Target, ...], known: Container[str]) -> bool:
     """Tell whether the objects and the namespace agree, as far as both sides name them."""
-    spaces = {target.namespace for target in targets if target.namespace}
-    if intent.namespace and spaces and intent.namespace not in spaces:
-        return False
+    if intent.namespace:
+        spaces = {target.namespace for target in targets if target.namespace}
+        if spaces and intent.namespace not in spaces:
+            return False
+    if not intent.names:
+        return True
     named = {
         target.name
         for target in targets
         if target.kind not in NO_OBJECTS and _NAME.fullmatch(target.name)
     }
-    if not intent.names or not named:
-        return True
-    return any(_alike(said, name, known) for said in intent.names for name in named)
+    return not named or any(_alike(said, name, known) for said in intent.names for name in named)
 
 
 NO_OBJECTS = frozenset({"query", "url", "file"})

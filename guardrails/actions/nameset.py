@@ -57,5 +57,8 @@ class NameSet(msgspec.Struct, frozen=True, kw_only=True):
 def names_in(text: str) -> frozenset[str]:
     """Return what could be object names in a tool's output."""
     ascii_only = text.encode("ascii", "replace").translate(_ELSE_SPACE).decode("ascii")
-    stripped = (word.strip("-.") for word in frozenset(ascii_only.split()))
-    return frozenset(word for word in stripped if SHORTEST <= len(word) <= LONGEST)
+    words = frozenset(ascii_only.split())
+    # A list in one pass: generators on top of each other would take twice as long.
+    return frozenset(
+        [name for word in words if SHORTEST <= len(name := word.strip("-.")) <= LONGEST]
+    )

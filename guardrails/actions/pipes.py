@@ -4,6 +4,8 @@ Only the plain cases: `cat` handing on what it was given, and `echo` or `printf`
 `echo 'kubectl delete pod x' | sh` is judged by the text; `curl … | sh` stays unknown.
 """
 
+from collections.abc import Sequence
+
 from tree_sitter import Node
 
 from guardrails.actions.meaning import OPEN
@@ -20,6 +22,11 @@ def printed_by(node: Node, *, stdin: str | None, constants: Constants) -> str | 
             return None
         inner = child.children[0] if child.type == "command_name" and child.children else child
         words += words_of(inner, constants=constants)
+    return printed_by_words(words, stdin=stdin)
+
+
+def printed_by_words(words: Sequence[str], *, stdin: str | None) -> str | None:
+    """Give the text that a command of these words prints, or `None` if that is not known."""
     match words:
         case ["cat"] | ["cat", "-"]:
             return stdin

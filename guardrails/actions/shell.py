@@ -14,9 +14,10 @@ from guardrails.actions.constants import constants_of
 from guardrails.actions.heredocs import Heredoc, heredoc_of
 from guardrails.actions.invocation import Invocation
 from guardrails.actions.meaning import NOTHING, OPEN, file_targets, join, one, unclear
-from guardrails.actions.pipes import printed_by
+from guardrails.actions.pipes import printed_by, printed_by_words
+from guardrails.actions.plainlines import plain_commands
 from guardrails.actions.programs import program_of
-from guardrails.actions.syntax import parse, source_of, why_not_parsed
+from guardrails.actions.syntax import kept_for_later, parse, source_of, why_not_parsed, why_odd
 from guardrails.actions.variables import changes_programs
 from guardrails.actions.words import Constants, word_of, words_of
 from guardrails.core.toolaction import Effect, ToolAction
@@ -26,12 +27,6 @@ _DEEPEST = 90
 
 _MOST_COMMANDS = 1_000
 """Commands of one line. The longest hand-written scripts have a tenth of it."""
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_ODD_SPACE = re.compile(
-    "[\u00a0\u00ad\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u2064\u2066-\u206f\u3000\ufeff]"
-)
-"""Spaces and invisible characters that bash does not split at, though a reader of the line does."""
 
 _SKIPPED = re.compile(rb"(?:[ \t\r\n]|\\\r?\n)*")
 """What may stand between two syntax nodes. Other text there was dropped by the grammar."""
@@ -43,12 +38,6 @@ then takes the next line for arguments: `a | b | diff -f -⏎rm x < f` had no `r
 _SUBSTITUTES = re.compile(rb"`|\$\(")
 _LITERAL = frozenset({"raw_string", "ansi_c_string", "comment", "heredoc_start", "heredoc_end"})
 _QUOTED = frozenset({"raw_string", "ansi_c_string"})
-_EVALUATES = frozenset(
-    {"variable_assignment", "array", "subscript", "for_statement", "case_statement"}
-    | {"binary_expression", "unary_expression", "test_command", "declaration_command"}
-    | {"unset_command", "arithmetic_expansion"}
-)
-"""Where bash may evaluate a quoted text after all: `X='a[$(rm f)]'; echo $((X))` runs `rm`."""
 _TO_NOWHERE = re.compile(r"/dev/(?:null|stdout|stderr|tty|fd/\d+)")
 _STANDARD_PLACES = re.compile(r"(?:/usr/local|/usr|/opt/homebrew|/snap)?/s?bin/[^/]+")
 
@@ -72,6 +61,10 @@ def analyse_at(line: str, *, depth: int) -> ToolAction:
         return unclear("shell", why=hopeless)
     if depth > _DEEPEST:
         return unclear("shell", why="nested too deeply")
+    # Deep within another line, the tree tells where the bound is met.
+    commands = plain_commands(line) if depth < _DEEPEST // 2 else None
+    if commands is not None:
+        return _analyse_plain(commands, depth=depth)
     source = source_of(line)
     root = parse(source)
     reader = _Reader(source=source, constants=constants_of(root, line=line), depth=depth)
@@ -79,20 +72,24 @@ def analyse_at(line: str, *, depth: int) -> ToolAction:
         reader.doubt("the line could not be parsed")
     if OPEN in line:
         reader.doubt("part of the line is only known when it runs")
-    if _CONTROL.search(line) or (not line.isascii() and _ODD_SPACE.search(line)):
-        reader.doubt("the line holds control or invisible characters")
-    elif not line.isascii() and any("\ud800" <= char <= "\udfff" for char in line):
-        reader.doubt("the line is not valid text")
+    odd = why_odd(line)
+    if odd:
+        reader.doubt(odd)
     reader.walk_root(root)
     return join(reader.parts) if reader.parts else NOTHING
 
 
-def _kept_for_later(node: Node) -> bool:
-    """Tell whether a quoted text goes into a variable or a test."""
-    around = node.parent
-    while around is not None and around.type in {"concatenation", "parenthesized_expression"}:
-        around = around.parent
-    return around is not None and around.type in _EVALUATES
+def _analyse_plain(commands: tuple[tuple[str, ...], ...], *, depth: int) -> ToolAction:
+    """Judge the commands of a pipeline whose words are known without a syntax tree.
+
+    Each stands as deep as it would in the tree: in the program, and in the pipeline if it is one.
+    """
+    reader = _Reader(source=b"", constants={}, depth=depth + (2 if len(commands) == 1 else 3))
+    stdin: str | None = None
+    for words in commands:
+        reader.parts.append(reader.run(words, stdin))
+        stdin = printed_by_words(words, stdin=stdin)
+    return join(reader.parts)
 
 
 @dataclass(slots=True)
@@ -179,7 +176,7 @@ class _Reader:
             node.type not in _LITERAL or (self.in_test and node.type == "raw_string")
         ):
             self._leaf(node)
-        elif node.type in _QUOTED and _kept_for_later(node):
+        elif node.type in _QUOTED and kept_for_later(node):
             text = word_of(node, constants={})
             if "`" in text or "$(" in text:
                 self.doubt("a quoted substitution that the shell may run")
@@ -334,7 +331,7 @@ class _Reader:
                 self.walk(child)
                 self._argument(child, words=words, joined=child.start_byte == end_of_word)
                 end_of_word = at
-        self.parts.append(self._run((*words, *extra), stdin))
+        self.parts.append(self.run((*words, *extra), stdin))
 
     def _name(self, node: Node) -> list[str]:
         self.walk(node)
@@ -353,7 +350,7 @@ class _Reader:
         else:
             words += found
 
-    def _run(self, words: tuple[str, ...], stdin: str | None) -> ToolAction:
+    def run(self, words: tuple[str, ...], stdin: str | None) -> ToolAction:
         """Judge one command given as words."""
         if not words:
             return NOTHING
@@ -386,6 +383,6 @@ class _Reader:
         if self.depth > _DEEPEST:
             found = unclear("shell", why="nested too deeply")
         else:
-            found = self._run(words, stdin)
+            found = self.run(words, stdin)
         self.depth -= 4
         return found

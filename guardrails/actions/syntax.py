@@ -28,6 +28,19 @@ _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 points, which reads beyond its table and ends the process (`{` before an emoji did). To bash they
 are letters like any other, so a letter stands in for each; offsets stay the same."""
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_ODD_SPACE = re.compile(
+    "[\u00a0\u00ad\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u2064\u2066-\u206f\u3000\ufeff]"
+)
+"""Spaces and invisible characters that bash does not split at, though a reader of the line does."""
+
+_EVALUATES = frozenset(
+    {"variable_assignment", "array", "subscript", "for_statement", "case_statement"}
+    | {"binary_expression", "unary_expression", "test_command", "declaration_command"}
+    | {"unset_command", "arithmetic_expansion"}
+)
+"""Where bash may evaluate a quoted text after all: `X='a[$(rm f)]'; echo $((X))` runs `rm`."""
+
 
 def why_not_parsed(line: str) -> str:
     """Say why a line is not given to the parser, or nothing if it is."""
@@ -43,6 +56,15 @@ def _repeats_itself(line: str) -> bool:
     return len(zlib.compress(text, 1)) * _REPEATS < len(text)
 
 
+def why_odd(line: str) -> str:
+    """Say what is odd about the characters of a line, or nothing if they are plain."""
+    if _CONTROL.search(line) or (not line.isascii() and _ODD_SPACE.search(line)):
+        return "the line holds control or invisible characters"
+    if not line.isascii() and any("\ud800" <= char <= "\udfff" for char in line):
+        return "the line is not valid text"
+    return ""
+
+
 def source_of(line: str) -> bytes:
     """Encode a line as the grammar may see it."""
     return _BEYOND_ASCII.sub(b"_", line.encode("utf-8", "replace"))
@@ -51,3 +73,11 @@ def source_of(line: str) -> bytes:
 def parse(source: bytes) -> Node:
     """Parse a line; the root holds errors where bash's grammar was not met."""
     return Parser(_LANGUAGE).parse(source).root_node
+
+
+def kept_for_later(node: Node) -> bool:
+    """Tell whether a quoted text goes into a variable or a test."""
+    around = node.parent
+    while around is not None and around.type in {"concatenation", "parenthesized_expression"}:
+        around = around.parent
+    return around is not None and around.type in _EVALUATES

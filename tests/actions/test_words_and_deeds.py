@@ -57,6 +57,29 @@ def test_plans_are_found_and_nothing_else(text: str, deeds: list[Deed]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "names", "namespace"),
+    [
+        ("I'll restart Deployment `Checkout` in the SHOP namespace.", ("checkout",), "shop"),
+        ("Restarting the PODS 'geo' NOW.", ("geo",), ""),
+        ("Let me check pod 'a' AND pod 'b' of namespace Shop.", (), "shop"),
+        ("Let me check pod 'a', pod 'b'.", (), ""),
+        ("I will delete pod `a` TO free pod `b`.", ("a",), ""),
+        ("I'll scale service '\u0130x' for namespace shop.", ("i\u0307x",), "shop"),
+    ],
+)
+def test_names_and_places_are_read_in_any_case(
+    text: str, names: tuple[str, ...], namespace: str
+) -> None:
+    """Patterns look at small letters of the same length; names are taken from where they stand."""
+    assert [(one.names, one.namespace) for one in intents_in(text)] == [(names, namespace)]
+
+
+def test_a_long_s_hides_no_suspicion() -> None:
+    """Letters are looked for in the text that the pattern reads."""
+    assert hypotheses_in("I \u017fuspect deployment `web`.") == ("deployment/web",)
+
+
+@pytest.mark.parametrize(
     ("text", "command", "fits"),
     [
         ("I'll restart deployment `checkout`.", "rollout restart deploy/checkout -n shop", True),

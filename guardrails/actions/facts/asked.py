@@ -6,7 +6,7 @@ nor alerts, and changes nothing, leaves nothing to follow.
 
 from typing import Final, NamedTuple
 
-from guardrails.actions.evidence import EvidenceKind, evidence_kinds
+from guardrails.actions.evidence import EvidenceKind
 from guardrails.actions.programs import is_program
 from guardrails.actions.tables import tokens
 from guardrails.core.toolaction import Effect, Operation, Target, ToolAction
@@ -42,26 +42,22 @@ class Whole(NamedTuple):
     everywhere: bool
 
 
-def followed(action: ToolAction, *, tool: str, arguments: str = "") -> ToolAction | None:
+def followed(action: ToolAction, *, kinds: tuple[EvidenceKind, ...]) -> ToolAction | None:
     """Return what the ledger needs of a call, bounded; None if it will have nothing to say.
 
     Args:
         action: What the call means.
-        tool: Its tool's name.
-        arguments: As written; a query names the alerts that it reads.
+        kinds: Kinds of evidence that it yields, as `actions.evidence` tells them.
     """
     if action.effect is Effect.FINISH:
         return None
-    if action.effect is Effect.READ and _TELLING.isdisjoint(
-        evidence_kinds(action, tool=tool, arguments=arguments)
-    ):
-        return None
-    if action.effect is Effect.READ and not any(map(_tells, action.operations)):
+    reads = action.effect is Effect.READ
+    if reads and (_TELLING.isdisjoint(kinds) or not any(map(_tells, action.operations))):
         return None
     targets = sum(len(operation.targets) for operation in action.operations)
     if len(action.operations) <= OPERATIONS_KEPT and targets <= TARGETS_KEPT:
         return action
-    if action.effect is Effect.READ:
+    if reads:
         return _SOMETHING_READ
     return ToolAction(effect=action.effect, understood=False)
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from guardrails.actions.classify import classify
+from guardrails.actions.evidence import evidence_kinds
 from guardrails.actions.facts.asked import followed
 from guardrails.actions.facts.ledger import Ledger
 from guardrails.actions.facts.noting import noted, written
@@ -20,7 +21,8 @@ Say = Callable[..., Ledger]
 def after(ledger: Ledger, command: str, text: str = "", *, step: int = 1) -> Ledger:
     """Enter one command of a shell and what it printed, as the engine does."""
     arguments = json.dumps({"command": command})
-    action = followed(classify("bash", arguments), tool="bash", arguments=arguments)
+    meant = classify("bash", arguments)
+    action = followed(meant, kinds=evidence_kinds(meant, tool="bash", arguments=arguments))
     if action is None:
         return ledger
     ledger = written(ledger, action, step=step)

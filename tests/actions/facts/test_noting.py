@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardrails.actions.classify import classify
+from guardrails.actions.evidence import evidence_kinds
 from guardrails.actions.facts.asked import followed
 from guardrails.actions.facts.fact import VALUE_LIMIT
 from guardrails.actions.facts.ledger import Ledger
@@ -288,7 +289,9 @@ def test_calls_that_say_nothing_of_a_cluster_cost_nothing() -> None:
         ("read_runbook", '{"page": "crash loops"}'),
         ("submit", '{"answer": "done"}'),
     ]:
-        assert followed(classify(tool, arguments), tool=tool, arguments=arguments) is None
+        action = classify(tool, arguments)
+        kinds = evidence_kinds(action, tool=tool, arguments=arguments)
+        assert followed(action, kinds=kinds) is None
 
 
 def test_a_ledger_that_nothing_changes_is_the_same_value() -> None:
