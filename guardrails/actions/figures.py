@@ -104,7 +104,8 @@ def unsourced(code: str, given: frozenset[float]) -> tuple[tuple[str, str], ...]
     for line in code[:_LONGEST].split("\n"):
         if _NO_VALUE.match(line):
             continue
-        bare = _QUOTED.sub("", line.partition("#")[0])
+        # A space in their place: what stands on both sides is not one number.
+        bare = _QUOTED.sub(" ", line.partition("#")[0])
         for number in _NUMBER.findall(_PART.sub(lambda m: _if_unsourced(m, sources), bare)):
             if _rounded(_value(number)) not in sources:
                 found.setdefault(number, line.strip())
@@ -122,7 +123,7 @@ def _sources(given: frozenset[float]) -> frozenset[float]:
 def _if_unsourced(part: re.Match[str], sources: frozenset[float]) -> str:
     """Keep a part that has no source: three quarters have one where a quarter was taken away."""
     value = _quotient(part)
-    return "" if {_rounded(value), _rounded(1 - value)} & sources else part[0]
+    return " " if {_rounded(value), _rounded(1 - value)} & sources else part[0]
 
 
 def _rounded(value: float) -> float:

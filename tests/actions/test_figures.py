@@ -1,6 +1,6 @@
 """Figures of questions, and where they come from."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from guardrails.actions.figures import figures_in, unsourced, worked_out
@@ -43,6 +43,7 @@ def test_sums_and_products_of_given_figures_have_a_source(
     assert unsourced(code, given_) == ()
 
 
+@example(text='1""0', given_=frozenset())
 @given(st.text(alphabet=st.sampled_from("0123456789.,/%*=$()'\"# \nahlf"), max_size=300), FIGURES)
 def test_any_text_can_be_searched(text: str, given_: frozenset[float]) -> None:
     """What is found is finite, and stands in the text."""
