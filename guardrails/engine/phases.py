@@ -7,6 +7,7 @@ through unchanged.
 import msgspec
 
 from guardrails.actions.classify import classify
+from guardrails.actions.evidence import EvidenceKind
 from guardrails.core.decisions import Reason
 from guardrails.core.events import (
     EndRequested,
@@ -71,12 +72,18 @@ def requested(
 
 
 def called(
-    state: SessionState, event: Event, call: ToolRequested, action: ToolAction
+    state: SessionState,
+    event: Event,
+    call: ToolRequested,
+    action: ToolAction,
+    *,
+    kinds: tuple[EvidenceKind, ...],
 ) -> SessionState:
     """Take note of a call that runs."""
     if state.phase is None:
         return state
-    return replace(state, phase=machine_phase.on_call(state.phase, event, call, action))
+    phase = machine_phase.on_call(state.phase, event, call, action, kinds=kinds)
+    return replace(state, phase=phase)
 
 
 def at_door(

@@ -88,12 +88,14 @@ def on_requested(  # the call, what it means, and everything to decide by
 def _running(state: SessionState, asked: _Asked, decision: Decision) -> Step:
     """Remember a call that runs."""
     call, action = asked.call, asked.action
-    state = phases.called(state, asked.event, call, action)
+    # The scene has just taken note of this call, and of what it looks at.
+    kinds = state.detectors.scene.open[-1].facets
+    state = phases.called(state, asked.event, call, action, kinds=kinds)
     opened = OpenCall(
         call_id=call.call_id,
         tool=call.tool,
         effect=action.effect,
-        followed=followed(action, tool=call.tool, arguments=call.arguments),
+        followed=followed(action, kinds=kinds),
     )
     open_calls = (*state.open_calls[1 - OPEN_CALLS_LIMIT :], opened)
     state = replace(state, open_calls=open_calls)

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from guardrails.actions.evidence import evidence_kinds
+from guardrails.actions.evidence import EvidenceKind
 from guardrails.actions.hypotheses import acts_on, hypotheses_in
 from guardrails.actions.overlap import shows
 from guardrails.core.events import (
@@ -128,9 +128,23 @@ def note_intended(ledger: Ledger, event: Event, action: ToolAction) -> Ledger:
     return _note_hypotheses(ledger, acts_on(text, _targets(action))) if text else ledger
 
 
-def note_request(ledger: Ledger, event: Event, call: ToolRequested, action: ToolAction) -> Ledger:
-    """Count a call that is let through, and remember it until it returns."""
-    kinds = evidence_kinds(action, tool=call.tool, arguments=call.arguments)
+def note_request(
+    ledger: Ledger,
+    event: Event,
+    call: ToolRequested,
+    action: ToolAction,
+    *,
+    kinds: tuple[EvidenceKind, ...],
+) -> Ledger:
+    """Count a call that is let through, and remember it until it returns.
+
+    Args:
+        ledger: The ledger before.
+        event: The call's event.
+        call: The call.
+        action: What it means.
+        kinds: Kinds of evidence that it yields, as `actions.evidence` tells them.
+    """
     awaited = Awaited(
         call_id=call.call_id,
         at=event.at,

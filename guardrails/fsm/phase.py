@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from guardrails.actions.evidence import EvidenceKind
 from guardrails.core.claims import ClaimKind
 from guardrails.core.events import EndRequested, Event, ToolRequested, ToolReturned
 from guardrails.core.evidence import GateVerdict
@@ -85,11 +86,18 @@ def on_request(
     return phase, _refusal(machine, phase, event, call, action)
 
 
-def on_call(phase: Phase, event: Event, call: ToolRequested, action: ToolAction) -> Phase:
-    """Take note of a call that runs."""
+def on_call(
+    phase: Phase,
+    event: Event,
+    call: ToolRequested,
+    action: ToolAction,
+    *,
+    kinds: tuple[EvidenceKind, ...],
+) -> Phase:
+    """Take note of a call that runs, and of the kinds of evidence that it yields."""
     if action.effect is Effect.FINISH:
         return phase
-    return replace(phase, ledger=note_request(phase.ledger, event, call, action))
+    return replace(phase, ledger=note_request(phase.ledger, event, call, action, kinds=kinds))
 
 
 def _refusal(
