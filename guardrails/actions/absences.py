@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from guardrails.actions.conclusions import Conclusion, names_in
-from guardrails.actions.sentences import Cued, Worded
+from guardrails.actions.sentences import Cued, Sentences
 
 _A_SETTING = (
     r"(?:env(?:ironment)?(?:[ -]?var(?:iable)?s?)?|envs|credentials?|connection[ -]?(?:strings?"
@@ -32,6 +32,7 @@ _MANIFEST = re.compile(
     r"|\bmount(?:s|ed)?\b|\btemplate\b|\byaml\b",
     re.IGNORECASE,
 )
+_MANIFEST_CUES = ("env", "manifest", "spec", "template", "mount", "yaml")
 _DEMANDED = Cued(
     r"\b(?:env(?:ironment)?[ -]?var\w*|config(?:uration)?|setting|[A-Z]{3,}_[A-Z_]+)\b"
     r"[\W_]+(?:\w+\W+){0,4}?(?:not\s+set|is\s+missing|required|undefined|must\s+be\s+set|is\s+empty)"
@@ -44,14 +45,7 @@ _GONE = Cued(
     r"\b(?:missing|absent|absence|(?:does|do|did)\s+not\s+exist|non-?existent|not\s+found|removed"
     r"|deleted|renamed|never\s+created|unregistered|not\s+registered)\b",
     (
-        "missing",
-        "absen",
-        "exist",
-        "found",
-        "removed",
-        "deleted",
-        "renamed",
-        "created",
+        *("missing", "absen", "exist", "found", "removed", "deleted", "renamed", "created"),
         "registered",
     ),
 )
@@ -60,13 +54,13 @@ _NO_ADDRESS = Cued(
     r"(?:ur[il]s?|host(?:/port|name)?s?|address(?:es)?|endpoint|connection[ -]?"
     r"(?:string|info\w*|config\w*))\b",
     ("url", "uri", "host", "address", "endpoint", "connection"),
-    ("no", "without", "lack", "missing"),
+    begins=("no", "without", "lack", "missing"),
 )
-_ADDRESS_READ = re.compile(
+_ADDRESS_READ = Cued(
     r"\b(?:read|reads|using|connecting\s+to|dial(?:ing)?|resolved)\b[^\n\"']{0,40}?"
     r"\b(?:ur[il]|address|addr|host|endpoint|dsn|connection\s+string)\b[^\n\"']{0,12}?[:=]?\s*"
     r"[\"'`]?(?P<address>[a-z0-9][\w.-]*:\d{2,5})\b",
-    re.IGNORECASE,
+    begins=("read", "using", "connecting", "dial", "resolved"),
 )
 _PORT = re.compile(r":\d{2,5}\b")
 """How an address that was read ends: few texts have one, and it costs little to see."""
@@ -74,7 +68,7 @@ _NO_ERROR_TRACES = Cued(
     r"\bno\s+(?:\w+\s+)?(?:error(?:ed|ful)?|failed|failing)\s+(?:traces?|spans?)\b",
     ("trace", "span"),
     ("error", "fail"),
-    ("no",),
+    begins=("no",),
 )
 _ERROR_TRACE = Cued(
     r"\"?(?:has_)?error\"?\s*[:=]\s*\"?true\b|status_?code\"?\s*[:=]\s*\"?(?:error|5\d\d)\b",
@@ -98,12 +92,12 @@ def setting_as_cause(said: Conclusion) -> tuple[str, ...]:
     cause = next(said.causes.that(_NO_SETTING), None)
     if cause is None:
         return ()
-    rests = (s for s in said.sentences.that(_NO_SETTING) if _MANIFEST.search(s))
-    rest = next(rests, None)
+    of_manifests = said.sentences.that(_NO_SETTING, _MANIFEST_CUES)
+    rest = next((one for one in of_manifests if _MANIFEST.search(one)), None)
     return () if rest is None else tuple(dict.fromkeys((cause, rest)))
 
 
-def demanded(shown: Iterable[Worded]) -> bool:
+def demanded(shown: Iterable[Sentences]) -> bool:
     """Tell whether a program itself says that a setting is missing: then it is."""
     return any(_DEMANDED.search(one) for one in shown)
 
@@ -117,14 +111,16 @@ def said_gone(said: Conclusion) -> Iterator[tuple[str, str]]:
 
 def denied_address(said: Conclusion) -> tuple[str, str] | None:
     """Return what denies that an address was configured, and the address read, quoted beside."""
-    denial = next(said.causes.that(_NO_ADDRESS), None)
-    if denial is None or _PORT.search(said.text) is None:
+    if _PORT.search(said.text) is None:
         return None
-    read = _ADDRESS_READ.search(said.text)
+    denial = next(said.causes.that(_NO_ADDRESS), None)
+    if denial is None:
+        return None
+    read = _ADDRESS_READ.search(said.sentences)
     return None if read is None else (denial, read[0])
 
 
-def denied_errors(said: Conclusion, shown: Iterable[Worded]) -> tuple[str, str] | None:
+def denied_errors(said: Conclusion, shown: Iterable[Sentences]) -> tuple[str, str] | None:
     """Return the words that deny traces with errors, and such a trace, if one was shown."""
     denial = next(said.sentences.that(_NO_ERROR_TRACES), None)
     if denial is None:

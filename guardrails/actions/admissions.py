@@ -17,7 +17,7 @@ _WAIVES = Cued(
     r"|\bunnecessary\b|\bno\s+(?:further|additional|more|other)\s+(?:\S+\s+){0,6}?"
     r"(?:required|necessary|needed)\b|\bnot\s+pursued\b|\bwere\s+skipped\b"
     r"|\bwithout\s+(?:further|additional)\s+(?:checks|investigation)\b",
-    ("required", "necessary", "needed", "pursued", "skipped", "without"),
+    begins=("not", "n't", "unnecessary", "no", "were", "without"),
 )
 _STEPS = re.compile(
     r"\b(?:tasks?|checks?|steps?|investigations?|inspections?|audits?|follow[- ]?ups?|evidence"
@@ -30,17 +30,13 @@ _UNCONFIRMED = Cued(
     r"|\bnot\s+(?:yet\s+)?(?:confirmed|verified|checked|inspected|examined|determined)\b"
     r"|\b(?:needs?|requires?)\s+(?:further|more)\s+(?:investigation|checks|evidence)"
     r"|\bshould\s+be\s+(?:confirmed|verified|checked)\s+by\b",
-    (
-        *("verif", "confirm", "determin", "establish", "retriev", "inspect", "check", "examined"),
-        *("investigation", "evidence"),
-    ),
-    ("not", "'t", "need", "require", "should"),
+    begins=("could", "can", "not", "need", "require", "should"),
 )
 _LATER = Cued(
     r"\bremaining\s+(?:unknowns?|questions?)\b|\bopen\s+questions?\b|\bunknowns?\s+remain"
     r"|\bto\s+(?:confirm|verify)\b[^.;]{0,60},\s*(?:inspect|check|look)"
     r"|\bnext\s+(?:actionable\s+)?(?:checks?|verifications?|steps?|actions?)\b",
-    ("question", "unknown", "confirm", "verify", "next"),
+    begins=("remaining", "open", "unknown", "to", "next"),
 )
 _INCONCLUSIVE = Cued(
     r"\binsufficient\s+(?:data|evidence|information)\b|\binvestigation\s+(?:is\s+)?incomplete\b"
@@ -48,16 +44,12 @@ _INCONCLUSIVE = Cued(
     r"(?:available|provided|performed|possible)\b|\binconclusive\b"
     r"|\b(?:unable|not\s+able)\s+to\s+(?:determine|identify|diagnose|establish)\b"
     r"|\broot\s+cause\s+(?:is\s+)?(?:unknown|undetermined|not\s+determined)\b",
-    ("insufficient", "inconclusive", "investigation", "analysis", "diagnosis", "able ", "root"),
-    (
-        *("insufficient", "incomplete", "inconclusive", "unknown", "determine"),
-        *("identify", "diagnose", "establish", "available", "provided", "performed", "possible"),
-    ),
+    begins=("insufficient", "investigation", "no", "inconclusive", "unable", "root"),
 )
 _UNSURE = Cued(
     r"\b(?:most\s+)?(?:likely|probably|possibly|perhaps)\b(?!\s+(?:introduced|occurred|changed"
     r"|happened|because|when|after|during|since))|\b(?:may|might|could)\s+be\b",
-    ("likely", "probably", "possibly", "perhaps", "may", "might", "could"),
+    begins=("most", "likely", "probably", "possibly", "perhaps", "may", "might", "could"),
 )
 """Not a guess at when it began, which says nothing of what it is."""
 _TIME = re.compile(r"\bwhen\b|\bafter\b|\bduring\b", re.IGNORECASE)

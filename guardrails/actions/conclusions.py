@@ -7,11 +7,12 @@ Nothing here judges; `admissions` and `absences` read what the sentences say.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 import msgspec
 
-from guardrails.actions.sentences import Cued, Sentences
+from guardrails.actions.sentences import Cued, Sentences, read
 
 LONGEST: Final = 16_000
 """Characters of a conclusion that are read, as many as a fact keeps."""
@@ -19,8 +20,6 @@ _LONGEST_CAUSE: Final = 2_000
 """Characters of the part that states the cause; a paragraph of a long report has half of that."""
 _MOST_SENTENCES: Final = 4
 """Sentences taken for the cause where no heading sets it apart."""
-_SHORTEST_NAME: Final = 3
-"""Characters; `db` and `ui` are as often words."""
 
 _KEYED = re.compile(
     r"^[\W_]*(?:final[ _-]|probable[ _-]|likely[ _-]|primary[ _-])?"
@@ -38,7 +37,10 @@ _LISTED = re.compile(
     r"(?P<list>\[[^\n]*\])",
     re.IGNORECASE | re.MULTILINE,
 )
-_NAME = re.compile(r"(?<![\w.-])[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?![\w-])")
+_LIST = re.compile(r":\s*\[")
+"""What every such field has, and few reports: it costs a tenth to see."""
+_NAME = re.compile(r"(?<![\w.-])[a-z0-9][a-z0-9-]+[a-z0-9](?![\w-])")
+"""Three characters at least: `db` and `ui` are as often words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,27 +73,25 @@ def read_conclusion(text: str) -> Conclusion:
     >>> said.cause
     'the image of checkout is missing. Pods wait.'
     """
-    said = Sentences(text[:LONGEST])
+    said = read(text[:LONGEST])
     causes = Sentences(_cause(said))
     return Conclusion(sentences=said, causes=causes, listed=tuple(_listed(said.text)))
 
 
 def names_in(text: str) -> tuple[str, ...]:
     """Return the words of a text that may be names of objects, each once."""
-    words: dict[str, None] = dict.fromkeys(_NAME.findall(text))
-    return tuple([word for word in words if len(word) >= _SHORTEST_NAME])
+    return tuple(dict.fromkeys(_NAME.findall(text)))
 
 
 def _cause(said: Sentences) -> str:
     keyed = _KEYED.search(said.text)
     if keyed is not None:
         return keyed["said"][:_LONGEST_CAUSE]
-    found = [s for s, _ in zip(said.that(_BLAMES), range(_MOST_SENTENCES), strict=False)]
-    return ". ".join(found)[:_LONGEST_CAUSE]
+    return ". ".join(islice(said.that(_BLAMES), _MOST_SENTENCES))[:_LONGEST_CAUSE]
 
 
 def _listed(text: str) -> Iterator[str]:
-    for match in _LISTED.finditer(text):
+    for match in _LISTED.finditer(text) if _LIST.search(text) is not None else ():
         try:
             items = msgspec.json.decode(match["list"], type=list[object])
         except (msgspec.DecodeError, msgspec.ValidationError):

@@ -7,7 +7,7 @@ on one of which no tool said a word, no step could have told whether it is so.
 from collections.abc import Iterable
 from typing import Final
 
-from guardrails.actions.sentences import Cued, Worded
+from guardrails.actions.sentences import Cued, Sentences
 
 _MECHANISMS: Final = {
     "retries": (r"retr(?:y|ies|ied|ying)", ("retr",)),
@@ -37,18 +37,18 @@ _WORDS: Final = {
 }
 
 
-def unshown_mechanisms(cause: Worded, shown: Iterable[Worded]) -> tuple[str, ...]:
+def unshown_mechanisms(cause: Sentences, shown: Iterable[Sentences]) -> tuple[str, ...]:
     """Return the mechanisms that a cause rests on and that nothing shown speaks of.
 
     Args:
         cause: The words that state the cause.
         shown: What tools returned.
 
-    >>> from guardrails.actions.sentences import worded
-    >>> shown = tuple(worded(["GET / 503", "pool size 4"]))
-    >>> unshown_mechanisms(*worded(["its client gives up without retries"]), shown)
+    >>> from guardrails.actions.sentences import read
+    >>> shown = (read("GET / 503"), read("pool size 4"))
+    >>> unshown_mechanisms(read("its client gives up without retries"), shown)
     ('retries',)
-    >>> unshown_mechanisms(*worded(["the pool is exhausted"]), shown)
+    >>> unshown_mechanisms(read("the pool is exhausted"), shown)
     ()
     """
     named = [name for name, words in _WORDS.items() if words.finds(cause)]

@@ -2,31 +2,26 @@
 
 A conclusion is read by a dozen patterns, and hardly any sentence holds what one looks for. So a
 text is split at most once, and letters are looked for before patterns: a plain look at a text costs
-a hundredth of a search without regard to case.
+a hundredth of a search without regard to case. Several detectors read the same report, and every
+report is held against the same results: what was read of a text is kept for a while.
 """
 
 import re
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from functools import cached_property
-from typing import NamedTuple
+from functools import cached_property, lru_cache
+from typing import Final
+
+KEPT: Final = 128
+"""Texts whose reading is kept: the results that a scene holds, and reports beside them."""
+LONGEST_KEPT: Final = 8_192
+"""Characters of such a text; a scene keeps at most 6,000 of any. With its lower case, and eight
+bytes for a sentence of two characters, all that is kept is below 20 MB, and in English below 3."""
 
 _SENTENCE = re.compile(r"[^.!?;\n]+(?:[.!?](?=\S)[^.!?;\n]+)*")
 _AROUND = " \t\"',[]{}()-*"
 """What stands around a sentence in lists and in JSON."""
-
-
-class Worded(NamedTuple):
-    """Words, as they are written and in lower case."""
-
-    text: str
-    lowered: str
-
-
-def worded(texts: Iterable[str]) -> Iterator[Worded]:
-    """Yield texts with their lower case."""
-    for text in texts:
-        yield Worded(text, text.lower())
 
 
 class Cued:
@@ -37,40 +32,66 @@ class Cued:
         cues: Groups of letters in lower case, the rarest group first. Whatever the pattern finds
             holds at least one of every group; if that is not so, the pattern misses what it should
             find. None of them holds what ends a sentence.
+        begins: Letters in lower case. Whatever the pattern finds begins with some of them. Where
+            they are given, a sentence is tried where they stand and nowhere else: a search has to
+            try every letter.
         flags: Those of the pattern.
 
     >>> late = Cued(r"\bdelay(?:s|ed)?\b|\btoo\s+late\b", ("delay", "late"))
-    >>> [late.finds(one) for one in worded(["They come too late.", "They come."])]
-    [True, False]
+    >>> late.finds(read("They come too late.")), late.finds(read("They come."))
+    (True, False)
     """
 
-    __slots__ = ("cues", "lower", "pattern")
+    __slots__ = ("begins", "cues", "lower", "pattern")
 
     def __init__(
-        self, pattern: str, *cues: tuple[str, ...], flags: re.RegexFlag = re.IGNORECASE
+        self,
+        pattern: str,
+        *cues: tuple[str, ...],
+        begins: tuple[str, ...] = (),
+        flags: re.RegexFlag = re.IGNORECASE,
     ) -> None:
         self.pattern = re.compile(pattern, flags)
         # A search that minds case is up to three times as fast.
         self.lower = re.compile(pattern)
         self.cues = cues
+        self.begins = begins
 
     def may_find(self, lowered: str) -> bool:
         """Tell whether a text in lower case has a cue of every group."""
         return _has_of_each(self.cues, lowered)
 
-    def finds(self, words: Worded) -> bool:
+    def finds(self, words: "Sentences") -> bool:
         """Tell whether there is anything to find."""
         if len(words.text) != len(words.lowered):  # see `Sentences.that`
             return self.pattern.search(words.text) is not None
         return self.may_find(words.lowered) and self.lower.search(words.lowered) is not None
 
-    def search(self, words: Worded) -> re.Match[str] | None:
-        """Return the first find."""
-        return self.pattern.search(words.text) if self.may_find(words.lowered) else None
+    def search(self, words: "Sentences") -> re.Match[str] | None:
+        """Return the first find; a text is searched once, as results are asked again and again."""
+        if self not in words.searched:
+            words.searched[self] = self._first_in(words)
+        return words.searched[self]
 
-    def all_in(self, words: Worded) -> Iterator[re.Match[str]]:
+    def _first_in(self, words: "Sentences") -> re.Match[str] | None:
+        text, lowered = words.text, words.lowered
+        if not self.may_find(lowered):
+            return None
+        if not self.begins or len(text) != len(lowered):
+            return self.pattern.search(text)
+        places = [self._first_begun(letters, lowered) for letters in self.begins]
+        at = min([place for place in places if place >= 0], default=-1)
+        return None if at < 0 else self.pattern.match(text, at)
+
+    def _first_begun(self, letters: str, lowered: str) -> int:
+        at = lowered.find(letters)
+        while at >= 0 and self.lower.match(lowered, at) is None:
+            at = lowered.find(letters, at + 1)
+        return at
+
+    def all_in(self, words: "Sentences") -> Iterator[re.Match[str]]:
         """Return all finds, in order."""
-        return self.pattern.finditer(words.text if self.may_find(words.lowered) else "")
+        return self.pattern.finditer(words.text) if self.may_find(words.lowered) else iter(())
 
 
 def _has_of_each(groups: Iterable[tuple[str, ...]], lowered: str) -> bool:
@@ -84,15 +105,13 @@ def _has_of_each(groups: Iterable[tuple[str, ...]], lowered: str) -> bool:
 
 
 class Sentences:
-    """A text, split into its sentences when they are first asked for."""
+    """A text, its lower case, and its sentences, which are found when they are first asked for."""
 
     def __init__(self, text: str) -> None:
         self.text = text
-
-    @cached_property
-    def lowered(self) -> str:
-        """The text in lower case."""
-        return self.text.lower()
+        self.lowered = text.lower()
+        self.searched: dict[Cued, re.Match[str] | None] = {}
+        """What patterns found in it first; no more than there are patterns."""
 
     def __iter__(self) -> Iterator[str]:
         """Yield the sentences; a semicolon ends one too, as reports chain findings by it.
@@ -100,44 +119,74 @@ class Sentences:
         >>> list(Sentences("Cart is down; its pod waits. Why?"))
         ['Cart is down', 'its pod waits', 'Why']
         """
-        for found in self._split:
-            if sentence := found[0].strip(_AROUND):
+        for begins, ends in zip(*self._places, strict=True):
+            if sentence := self.text[begins:ends].strip(_AROUND):
                 yield sentence
 
-    def that(self, cued: Cued) -> Iterator[str]:
-        """Yield the sentences in which a pattern finds something."""
-        if len(self.lowered) != len(self.text):
+    def that(self, cued: Cued, *besides: tuple[str, ...]) -> Iterator[str]:
+        """Yield the sentences in which a pattern finds something.
+
+        Args:
+            cued: The pattern.
+            besides: Groups of letters in lower case. Sentences that lack all of a group are of no
+                use to who asks, and are left out where that spares a search.
+        """
+        lowered = self.lowered
+        if len(lowered) != len(self.text):
             # A letter that is two in lower case (U+0130) shifts the rest, and parts words.
             yield from (sentence for sentence in self if cued.pattern.search(sentence))
             return
-        rare, *others = cued.cues
-        if not _has_of_each(others, self.lowered):
+        groups = (*cued.cues, *besides)
+        if not _has_of_each(groups, lowered):
             return
-        for at in self._with_any(rare):
-            sentence = self._split[at][0].strip(_AROUND)
-            lowered = sentence.lower()
-            if _has_of_each(others, lowered) and cued.lower.search(lowered) is not None:
-                yield sentence
+        for at in self._begun(cued) if cued.begins else self._with_any(groups[0]):
+            within = slice(self._places[0][at], self._places[1][at])
+            sentence = lowered[within].strip(_AROUND)
+            if _has_of_each(groups, sentence) and (
+                cued.begins or cued.lower.search(sentence) is not None
+            ):
+                yield self.text[within].strip(_AROUND)
 
     @cached_property
-    def _split(self) -> tuple[re.Match[str], ...]:
-        return tuple(_SENTENCE.finditer(self.text))
+    def _places(self) -> "tuple[array[int], array[int]]":
+        """Where the sentences begin, and where they end."""
+        spans = [found.span() for found in _SENTENCE.finditer(self.text)]
+        return array("I", [begins for begins, _ in spans]), array("I", [ends for _, ends in spans])
 
-    @cached_property
-    def _begins(self) -> tuple[int, ...]:
-        return tuple([one.start() for one in self._split])
+    def _begun(self, cued: Cued) -> list[int]:
+        """Return the places of the sentences in which a pattern finds something, in order."""
+        lowered, (begins, ends) = self.lowered, self._places
+        found: set[int] = set()
+        for letters in cued.begins:
+            at = lowered.find(letters)
+            while at >= 0:
+                place = bisect_right(begins, at) - 1
+                if place not in found and cued.lower.match(lowered, at, ends[place]) is not None:
+                    found.add(place)
+                at = lowered.find(letters, at + 1)
+        return sorted(found)
 
     def _with_any(self, cues: tuple[str, ...]) -> list[int]:
         """Return the places of the sentences that may hold a cue, in order.
 
         The cues are looked for in the whole text: most sentences are not looked at one by one.
         """
-        lowered = self.lowered
+        lowered, (begins, _) = self.lowered, self._places
         found: set[int] = set()
         for cue in cues:
             at = lowered.find(cue)
             while at >= 0:
-                place = bisect_right(self._begins, at)
+                place = bisect_right(begins, at)
                 found.add(place - 1)
-                at = lowered.find(cue, self._begins[place]) if place < len(self._begins) else -1
+                at = lowered.find(cue, begins[place]) if place < len(begins) else -1
         return sorted(found)
+
+
+def read(text: str) -> Sentences:
+    """Return a text to be read: the same one to all who read the same words in a row."""
+    return _kept(text) if len(text) <= LONGEST_KEPT else Sentences(text)
+
+
+@lru_cache(maxsize=KEPT)
+def _kept(text: str) -> Sentences:
+    return Sentences(text)

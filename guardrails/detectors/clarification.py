@@ -177,7 +177,7 @@ def _settled(
     state = msgspec.structs.replace(state, settled=doubts.changes)
     if not state.found:
         return state, ()
-    open_ = {_about(one) for one in doubts.items if one.place or one.several or not one.seen}
+    open_ = {_about(one) for one in doubts.items if _is_open(doubts, one)}
     gone = [one for one in state.found if one.about not in open_]
     if not gone:
         return state, ()
@@ -185,3 +185,8 @@ def _settled(
     why = "a tool has since shown what was in doubt"
     back = tuple(withdrawn(event, one, why=why) for one in gone)
     return msgspec.structs.replace(state, found=kept), back
+
+
+def _is_open(doubts: Doubts, doubt: Doubt) -> bool:
+    """Tell whether a name is in doubt still; one that a tool denies is, although others show it."""
+    return bool(doubt.place or doubt.several or not doubt.seen) or _denied(doubts, doubt)

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from guardrails.actions.kinds import kind_of
-from guardrails.actions.sentences import Cued, Worded
+from guardrails.actions.sentences import Cued, Sentences, read
 from guardrails.actions.tables import tokens
 from guardrails.core.toolaction import Operation, Target
 
@@ -114,7 +114,7 @@ def constraints_in(task: str) -> Constraints:
     >>> read.forbidden[0].name, read.confined
     ('cart', 'shop')
     """
-    words = Worded(task[:LONGEST], task[:LONGEST].lower())
+    words = read(task[:LONGEST])
     read_only = _READ_ONLY.search(words)
     confines = _CONFINES.search(words)
     forbidden = (one for found in _FORBIDS.all_in(words) for one in _forbidden(found))
@@ -173,7 +173,7 @@ _KINDS = tokens(
 """Kinds that orders name. Any other word before a name is a word."""
 
 
-def _fields_in(words: Worded) -> tuple[str, ...]:
+def _fields_in(words: Sentences) -> tuple[str, ...]:
     text = words.text
     for found in _FIELDS.all_in(words):
         begins = max(text.rfind(mark, 0, found.start()) for mark in ".\n;") + 1

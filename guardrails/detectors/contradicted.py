@@ -9,7 +9,7 @@ from typing import Final
 
 from guardrails.actions.absences import denied_address, denied_errors
 from guardrails.actions.conclusions import Conclusion
-from guardrails.actions.sentences import worded
+from guardrails.actions.sentences import read
 from guardrails.core.events import Event
 from guardrails.core.findings import Finding
 from guardrails.core.mast import FailureMode, Weight
@@ -28,7 +28,7 @@ def judge(event: Event, scene: Scene, said: Conclusion) -> Iterator[Finding]:
     if (quotes := denied_address(said)) is not None:
         why = "says that no address was configured, and quotes the address that was read"
         yield _finding(event, "denied address", why=why, evidence=quotes)
-    seen = worded(one.text for one in scene.shown if one.agent == event.agent)
+    seen = (read(one.text) for one in scene.shown if one.agent == event.agent)
     if (quotes := denied_errors(said, seen)) is not None:
         why = "says that there are no traces with errors, and was shown some"
         yield _finding(event, "denied errors", why=why, evidence=quotes)

@@ -6,13 +6,14 @@ name counts as a look at it, and so does a call that nobody can read.
 
 import re
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Final
 
 from guardrails.actions.conclusions import names_in
 from guardrails.actions.evidence import EvidenceKind
-from guardrails.actions.sentences import Worded, worded
+from guardrails.actions.sentences import Sentences, read
 from guardrails.core.toolaction import Effect, Target
 from guardrails.detectors.look import HEAD, Came, Look
 from guardrails.detectors.scene import Scene
@@ -48,11 +49,9 @@ def workload_of(name: str) -> str:
 def answered(look: Look) -> bool:
     """Tell whether a call showed something of the world.
 
-    A long result shows something even if an error stands in it: logs are full of errors.
+    A command that fails with much output has shown that: of two, one may have failed.
     """
-    if look.came is Came.SOMETHING:
-        return True
-    return look.came in {Came.FAILED, Came.MISSING, Came.NOTHING} and look.size > 2 * HEAD
+    return look.came is Came.SOMETHING or (look.came is Came.FAILED and look.size > 2 * HEAD)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +75,7 @@ class Coverage:
         wanted = workload_of(name)
         found = self._places(wanted)
         if lists:
-            found |= {at for at, text in self._lists if wanted in text}
+            found = found | {at for at, text in self._lists if wanted in text}
         looks = self._in_order(found)
         return tuple(
             [look for look in looks if look.effect is not Effect.FINISH and answered(look)]
@@ -99,9 +98,10 @@ class Coverage:
         namespaces, targets = self.namespaces, self._targets
         found: list[str] = []
         for name in names_in(words):
-            workload = workload_of(name)
+            joined = "-" in name
+            workload = workload_of(name) if joined else name
             called = workload in targets
-            compound = called or ("-" in name and not name.endswith(_WORDS))
+            compound = called or (joined and not name.endswith(_WORDS))
             # What costs most is asked last: a long text has hundreds of words.
             if not compound or name in namespaces:
                 continue
@@ -112,9 +112,9 @@ class Coverage:
         return tuple(found)
 
     @cached_property
-    def results(self) -> tuple[Worded, ...]:
+    def results(self) -> tuple[Sentences, ...]:
         """What tools returned, oldest first."""
-        return tuple(worded(one.text for one in self.scene.shown))
+        return tuple([read(one.text) for one in self.scene.shown])
 
     @cached_property
     def namespaces(self) -> frozenset[str]:
@@ -177,17 +177,18 @@ class Coverage:
             if part
         )
 
-    def _places(self, wanted: str) -> set[int]:
+    def _places(self, wanted: str) -> AbstractSet[int]:
         """Return the places of the looks that name a workload."""
-        found = set(self._named.get(wanted, ()))
-        found.update([at for at, selector in self._selected if wanted in selector])
-        return found
+        named = self._named.get(wanted, _NOWHERE)
+        selected = [at for at, selector in self._selected if wanted in selector]
+        return named.union(selected) if selected else named
 
     def _in_order(self, places: Iterable[int]) -> tuple[Look, ...]:
         looks = self.scene.looks
         return tuple([looks[at] for at in sorted(places)])
 
 
+_NOWHERE: Final = frozenset[int]()
 _ANY_OBJECT: Final = frozenset({EvidenceKind.OBJECTS, EvidenceKind.OTHER})
 """Facets of calls whose result may be a list of objects."""
 

@@ -41,8 +41,9 @@ def observe(
     if look is None or look.effect is Effect.FINISH or look.came is Came.BLOCKED:
         return state, ()
     recent: list[Look] = []
+    agent, blocked = look.agent, Came.BLOCKED
     for one in reversed(scene.looks):
-        if one.agent == look.agent and one.came is not Came.BLOCKED:
+        if one.agent == agent and one.came is not blocked:
             recent.append(one)
             if len(recent) == _TAIL:
                 break
@@ -71,15 +72,16 @@ def observe(
 
 def _period(recent: list[Look]) -> int | None:
     """Return the length of the round that the newest calls walk in, newest first; None if none."""
+    asked = [one.masked for one in recent]
+    if asked.count(asked[0]) == len(asked):  # one call again and again
+        return None
     for period in PERIODS:
-        if len(recent) < period * ROUNDS:
+        again = period * (ROUNDS - 1)
+        if len(asked) < again + period:
             return None
-        if recent[0].masked != recent[period].masked:  # nearly every call
+        if asked[:again] != asked[period : again + period]:  # nearly every call
             continue
-        walked = recent[: period * ROUNDS]
-        if all(
-            walked[at].masked == walked[at + period].masked for at in range(period * (ROUNDS - 1))
-        ) and _is_round(walked, period):
+        if _is_round(recent[: again + period], period):
             return period
     return None
 

@@ -10,12 +10,13 @@ from typing import Final
 
 import msgspec
 
+from guardrails.actions.sentences import Cued, read
 from guardrails.core.claims import Claim, ClaimKind
 from guardrails.core.events import EndRequested, Event, MessagePassed, ToolReturned
 from guardrails.core.findings import Finding, Found
 from guardrails.core.mast import FailureMode
 from guardrails.detectors.base import finding, quoted
-from guardrails.detectors.said import conclusion, sentences
+from guardrails.detectors.said import conclusion, sentences_with
 from guardrails.detectors.scene import Scene
 
 DETECTOR: Final = "DisregardedReport"
@@ -24,8 +25,8 @@ KEPT: Final = 32
 """Statements remembered that rule something out."""
 
 _AFTER: Final = re.compile(
-    r"(?<!was )(?<!is )(?<!were )(?<!are )(?<!been )"
-    r"\b(?:disprov(?:e|es|ed|ing)|refut(?:e|es|ed|ing)|rul(?:e|es|ed|ing) out"
+    r"\b(?<!was )(?<!is )(?<!were )(?<!are )(?<!been )"
+    r"(?:disprov(?:e|es|ed|ing)|refut(?:e|es|ed|ing)|rul(?:e|es|ed|ing) out"
     r"|no evidence (?:of|for|that))\b"
     r"(?P<what>[^,;:()]{3,120})",
     re.IGNORECASE,
@@ -39,20 +40,20 @@ _BEFORE: Final = re.compile(
 """`X is ruled out`: the fault stands before it."""
 _CLAUSE: Final = 160
 """Characters before the verb in which what is ruled out is named."""
-_CUES: Final = (
-    *("disprov", "refut", "rule out", "rules out", "ruled out", "ruling out", "no evidence "),
-    *("not supported", "unsupported", "invalidated"),
-)
+_CUES: Final = ("disprov", "refut", "rul", "no evidence ", "supported", "invalidated")
 """One of these is in whatever rules something out, and in few reports and sentences else."""
 _INNER: Final = re.compile(
     r"\b(?:instead|rather|confirm(?:s|ed|ing)?|but|however|because|since|by|which)\b|[\u2014,(]",
     re.IGNORECASE,
 )
 """What stands behind these is no longer what is ruled out."""
-_WEIGHS: Final = re.compile(
+_WEIGHS: Final = Cued(
     r"\b(?:disprov|refut|rul(?:ed|es|ing) out|contradict|conflict|despite|although|even though"
     r"|contrary|discrepan|inconsisten|disagree|reject)",
-    re.IGNORECASE,
+    (
+        *("disprov", "refut", "rul", "contra", "conflict", "despite", "although", "even though"),
+        *("discrepan", "inconsisten", "disagree", "reject"),
+    ),
 )
 """Words of somebody who took the report up, whatever came of it."""
 _NEGATION: Final = re.compile(
@@ -116,11 +117,9 @@ def _heard(state: DisregardState, event: Event, scene: Scene) -> DisregardState:
     news = scene.news(event)
     if news is None or news.kind != "report" or not news.by or news.by == news.to:
         return state
-    lowered = news.text.lower()
-    cues = [cue for cue in _CUES if cue in lowered]
     new = [
         RuledOut(agent=news.by, step=news.step, faults=faults, quote=quoted(one))
-        for one in _with_any(cues, news.text)
+        for one in sentences_with(_CUES, news.text)
         if (faults := ruled_out_in(one))
     ]
     if not new:
@@ -144,19 +143,8 @@ def ruled_out_in(sentence: str) -> tuple[str, ...]:
     )
 
 
-def _with_any(cues: list[str], text: str) -> Iterator[str]:
-    """Yield the sentences that hold one of the letters; a text without any is not split."""
-    if cues:
-        for sentence in sentences(text):
-            lowered = sentence.lower()
-            for cue in cues:
-                if cue in lowered:
-                    yield sentence
-                    break
-
-
 def _concluded(state: DisregardState, event: Event, claim: Claim) -> Iterator[Finding]:
-    if not state.ruled_out or _WEIGHS.search(claim.text):
+    if not state.ruled_out or _WEIGHS.finds(read(claim.text)):
         return
     core = conclusion(claim.text).lower()
     said: set[str] = set()

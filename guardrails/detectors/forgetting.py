@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from guardrails.actions.sentences import Cued, Worded
+from guardrails.actions.sentences import Cued, Sentences
 from guardrails.core.events import (
     ContextFiltered,
     Event,
@@ -35,11 +35,11 @@ _CUT: Final = 0.9
 """A context that was filtered to more than this share of the history has lost next to nothing."""
 
 _NOT_SEEN = Cued(
-    r"\b(?:I|we)\s+(?:have\s?n[o']t|have\s+not|haven\u2019t|did\s?n[o']t|did\s+not|never)\s+(?:yet\s+)?"
+    r"\b(?:I|we)\s+(?:have\s?n[o'\u2019]t|have\s+not|did\s?n[o'\u2019]t|did\s+not|never)\s+(?:yet\s+)?"
     r"(?:look(?:ed)?\s+at|check(?:ed)?|inspect(?:ed)?|see|seen|read|examine[d]?|retrieve[d]?|fetch(?:ed)?"
     r"|get|describe[d]?)\s+(?P<what>[^.;\n]{3,120})",
     ("have", "did", "never"),
-    ("not", "n't", "never"),
+    ("not", "n't", "n\u2019t", "never"),
     (
         *("look", "check", "inspect", "see", "read", "examine", "retrieve", "fetch", "get"),
         "describe",
@@ -137,7 +137,7 @@ def _looked(
 
 
 def _denied(event: Event, scene: Scene, text: str) -> tuple[Finding, ...]:
-    for found in _NOT_SEEN.all_in(Worded(text, text.lower())):
+    for found in _NOT_SEEN.all_in(Sentences(text)):
         what = found["what"]
         if _YET_CHANGED.search(what) is not None:
             continue

@@ -155,6 +155,7 @@ def requested(event: Event, call: ToolRequested, action: ToolAction | None) -> C
 def looked(event: Event, call: Call, returned: ToolReturned, *, writes: int) -> Look:
     """Return a call that came back."""
     head = returned.text[:HEAD]
+    size = returned.size or len(returned.text)
     return Look(
         seq=event.seq,
         step=event.step,
@@ -164,10 +165,10 @@ def looked(event: Event, call: Call, returned: ToolReturned, *, writes: int) -> 
         facets=call.facets,
         exact=call.exact,
         masked=call.masked,
-        came=_came(returned.text, returned.status),
+        came=_came(returned, size),
         digest=returned.digest or _digest(returned.text),
         head=head,
-        size=returned.size or len(returned.text),
+        size=size,
         writes=writes,
     )
 
@@ -261,13 +262,17 @@ def _of(target: Target) -> str:
     return f"{target.kind}@{target.namespace or '*'}" if target.kind else ""
 
 
-def _came(text: str, status: ToolStatus) -> Came:
-    """Tell what came back, by how it begins. Most results are plain, so words are asked first."""
-    if status is ToolStatus.BLOCKED:
+def _came(returned: ToolReturned, size: int) -> Came:
+    """Tell what came back, by how it begins. Most results are plain, so words are asked first.
+
+    A long result whose call did not fail shows something, whatever it begins with: logs are full
+    of errors.
+    """
+    if returned.status is ToolStatus.BLOCKED:
         return Came.BLOCKED
-    lowered = text[:HEAD].lower()
-    failed = status is ToolStatus.ERROR or _says_failed(lowered)
-    whole = len(text) <= HEAD
+    lowered = returned.text[:HEAD].lower()
+    failed = returned.status is ToolStatus.ERROR or (size <= 2 * HEAD and _says_failed(lowered))
+    whole = size <= HEAD
     if (failed or whole) and _any_in(_MISSING, lowered):
         return Came.MISSING
     if failed:

@@ -60,14 +60,18 @@ def _never_seen(
 ) -> Iterator[tuple[str, str, tuple[Look, ...]]]:
     """Yield the names that are called gone and that only answers of `not found` ever spoke of."""
     scene = coverage.scene
+    if not any(look.came is Came.MISSING for look in scene.looks):
+        return
     alerts = scene.incident.alerts if scene.incident is not None else ()
     alerting = " ".join(value for alert in alerts for value in alert.labels.values())
     done: set[str] = set()
     for name, sentence in said_gone(said):
-        looks = coverage.asked_for(name)
-        if name in done or not looks or any(look.came not in _NO_ANSWER for look in looks):
+        if name in done:
             continue
         done.add(name)
+        looks = coverage.asked_for(name)
+        if not looks or any(look.came not in _NO_ANSWER for look in looks):
+            continue
         missing = any(look.came is Came.MISSING for look in looks)
         if missing and name not in alerting and not _is_shown(scene, name, looks):
             yield name, sentence, looks

@@ -66,7 +66,8 @@ def _looked(
 ) -> tuple[RepetitionState, tuple[Finding, ...]]:
     if look.effect is Effect.FINISH or look.came is Came.BLOCKED or is_poll(look):
         return state, ()
-    before = [one for one in scene.alike if one.masked == look.masked]
+    asked = look.masked
+    before = [one for one in scene.alike if one.masked == asked]
     found = _own(event, scene, look, before) if before else []
     if look.came is Came.MISSING:
         found += _guessed(event, scene, look)

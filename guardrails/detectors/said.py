@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from guardrails.actions.sentences import read
+
 NAME: Final = r"[a-z0-9](?:[a-z0-9._/-]*[a-z0-9])?"
 """A name of an object as tools write it, with a kind or a namespace before it perhaps."""
 
@@ -34,6 +36,38 @@ def sentences(text: str) -> Iterator[str]:
     for item in _ITEM.split(text):
         for found in _SENTENCE.finditer(item):
             yield found[0].strip()
+
+
+def sentences_with(cues: tuple[str, ...], text: str) -> Iterator[str]:
+    """Yield those of a text's sentences that hold any of the letters.
+
+    No sentence goes beyond its line, so that only lines which hold them are split.
+
+    Args:
+        cues: The letters, in lower case.
+        text: The text.
+
+    >>> list(sentences_with(("disk",), "The pod waits. Its Disk is full. Why?"))
+    ['Its Disk is full']
+    """
+    lowered = read(text).lowered
+    present = [cue for cue in cues if cue in lowered]
+    for item in _ITEM.split(text) if present else ():
+        if not _has_any(present, item.lower()):
+            continue
+        for line in item.split("\n"):
+            if not _has_any(present, line.lower()):
+                continue
+            for found in _SENTENCE.finditer(line):
+                if _has_any(present, found[0].lower()):
+                    yield found[0].strip()
+
+
+def _has_any(cues: list[str], lowered: str) -> bool:
+    for cue in cues:  # noqa: SIM110  # a generator would cost more than the looking
+        if cue in lowered:
+            return True
+    return False
 
 
 def conclusion(text: str) -> str:

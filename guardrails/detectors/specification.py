@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from guardrails.actions.sentences import Cued, Worded
+from guardrails.actions.sentences import Cued, Sentences
 from guardrails.core.claims import Claim, ClaimKind
 from guardrails.core.events import (
     EndRequested,
@@ -188,7 +188,7 @@ def _owed(event: Event, scene: Scene, news: Message) -> tuple[Finding, ...]:
     agent, report = scene.agent(news.by), news.text
     if agent is None or agent.budget is None or not agent.task:
         return ()
-    owed = _OWED.search(Worded(report[:CORE], report[:CORE].lower()))
+    owed = _OWED.search(Sentences(report[:CORE]))
     if owed is None:
         return ()
     looks = _own_looks(scene, agent)

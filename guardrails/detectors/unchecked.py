@@ -4,7 +4,6 @@ An object that is blamed is one that somebody should have looked at. What was as
 not exist was looked at; so was whatever a list showed, unless a setting of it is blamed.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -13,7 +12,7 @@ from guardrails.actions.admissions import undecided
 from guardrails.actions.conclusions import Conclusion, names_in
 from guardrails.actions.evidence import EvidenceKind
 from guardrails.actions.mechanisms import unshown_mechanisms
-from guardrails.actions.sentences import Cued, Worded
+from guardrails.actions.sentences import Cued
 from guardrails.core.claims import Claim, ClaimKind
 from guardrails.core.events import Event
 from guardrails.core.findings import Finding
@@ -31,7 +30,7 @@ _FILE_FAULT = Cued(
     ("certificate", "such"),
 )
 """A program says what is wrong with a file that it was given: the Secret behind it is known."""
-_SLOW = re.compile(r"\blatenc|\bslow|\bdelay|\btail\b", re.IGNORECASE)
+_SLOW = Cued(r"\blatenc|\bslow|\bdelay|\btail\b", ("latenc", "slow", "delay", "tail"))
 """A trace shows how long each service on its way took, so that it is a look at all of them."""
 _OF_FILES: Final = ("secret", "configmap")
 _NO_OBJECTS: Final = frozenset({"", "url", "file", "query"})
@@ -50,7 +49,7 @@ def judge(event: Event, coverage: Coverage, said: Conclusion, claim: Claim) -> I
     if not scene.looks:
         return
     lists = not setting_as_cause(said)
-    slow = _SLOW.search(said.cause) is not None
+    slow = _SLOW.finds(said.causes)
     for names in _blamed(coverage, said, claim):
         looks = tuple(look for name in names for look in coverage.covering(name, lists=lists))
         if slow and _is_traced(scene, names):
@@ -99,7 +98,7 @@ def _unshown(coverage: Coverage, said: Conclusion) -> tuple[str, ...]:
     """Return the mechanisms that no tool spoke of; nothing once results were too many to keep."""
     if len(coverage.scene.looks) > len(coverage.scene.shown):
         return ()
-    return unshown_mechanisms(Worded(said.cause, said.causes.lowered), coverage.results)
+    return unshown_mechanisms(said.causes, coverage.results)
 
 
 def _blamed(coverage: Coverage, said: Conclusion, claim: Claim) -> Iterator[tuple[str, ...]]:

@@ -18,6 +18,7 @@ from guardrails.actions.admissions import (
 )
 from guardrails.actions.conclusions import Conclusion
 from guardrails.actions.evidence import EvidenceKind
+from guardrails.actions.sentences import Cued
 from guardrails.core.events import Event, PlanItem
 from guardrails.core.findings import Finding
 from guardrails.core.mast import FailureMode, Weight
@@ -32,12 +33,13 @@ _SPARE: Final = 2
 """Calls left from which on a report had room for one more look; the last call submits it."""
 _OPEN_STEPS: Final = 3
 """Open steps quoted."""
-_CLEARED = re.compile(
-    r"\b(?:healthy|ready|reachable|ruled\s+out|not\s+the\s+cause)\b", re.IGNORECASE
+_CLEARED = Cued(
+    r"\b(?:healthy|ready|reachable|ruled\s+out|not\s+the\s+cause)\b",
+    ("healthy", "ready", "reachable", "ruled", "cause"),
 )
 _REFUSED = re.compile(r"\bauth(?:enticat|ori[sz])|\bpermission|\bprivilege", re.IGNORECASE)
 """A refusal is decided by who refuses, so a running pod there clears nothing."""
-_LOGS = re.compile(r"\blogs?\b", re.IGNORECASE)
+_LOGS = re.compile(r"\blogs?\b")
 
 
 def ends(event: Event, coverage: Coverage, said: Conclusion) -> Iterator[Finding]:
@@ -48,8 +50,7 @@ def ends(event: Event, coverage: Coverage, said: Conclusion) -> Iterator[Finding
     end without a look in 21 wrong runs and 22 right ones, where nothing was wrong.
     """
     scene = coverage.scene
-    nothing = inconclusive(said)
-    if nothing and not any(look.step > 0 for look in scene.looks):
+    if not any(look.step > 0 for look in scene.looks) and (nothing := inconclusive(said)):
         why = "ends without a cause, and nobody looked at anything"
         yield _structural(event, "nobody looked", why=why, evidence=(nothing,))
         return
@@ -68,8 +69,8 @@ def ends(event: Event, coverage: Coverage, said: Conclusion) -> Iterator[Finding
         why = "ends with planned steps open, and the cause undecided"
         quotes = (guess, *(item.text for item in open_[:_OPEN_STEPS]))
         yield _structural(event, "undecided cause", why=why, evidence=quotes)
-    later = next(unconfirmed(said), "") or next(left_for_later(said), "")
-    if later and said.cause and scene.looks and not bearing:
+    bears_none = said.cause and scene.looks and not bearing
+    if bears_none and (later := next(unconfirmed(said), "") or next(left_for_later(said), "")):
         why = "ends while it says itself what is not known yet"
         yield _structural(event, "left open", why=why, evidence=(later,))
 
@@ -125,10 +126,11 @@ def _bearing(
     looks = {name: coverage.covering(name) for name in names}
     for item in open_:
         text = item.text.lower()
+        logs = _LOGS.search(text) is not None
         for name in names:
             if name not in text or not re.search(rf"(?<![\w-]){re.escape(name)}(?![a-z])", text):
                 continue
-            if _unseen(coverage, said, name, looks[name], logs=_LOGS.search(text) is not None):
+            if _unseen(coverage, said, name, looks[name], logs=logs):
                 yield item, name
                 break
 
@@ -148,5 +150,5 @@ def _unseen(
 def _is_cleared(said: Conclusion, name: str) -> bool:
     """Tell whether the conclusion says of a name that nothing is wrong with it, and may."""
     return _REFUSED.search(said.cause) is None and any(
-        name in sentence and _CLEARED.search(sentence) for sentence in said.sentences
+        name in sentence for sentence in said.sentences.that(_CLEARED)
     )

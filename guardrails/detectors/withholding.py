@@ -6,17 +6,19 @@ of the run, the receiver decided without it. Handed on later, it is withdrawn. O
 report to another can withhold; runs of one agent are silent.
 """
 
+from collections.abc import Container
 from typing import Final
 
 import msgspec
 
+from guardrails.actions.sentences import read
 from guardrails.core.claims import Claim
 from guardrails.core.events import EndRequested, Event, MessagePassed, ToolRequested, ToolReturned
 from guardrails.core.findings import Finding, Found
 from guardrails.core.mast import FailureMode, Weight
 from guardrails.detectors.base import finding, withdrawn
 from guardrails.detectors.look import Came
-from guardrails.detectors.scene import Message, Scene, Shown
+from guardrails.detectors.scene import MESSAGES, Message, Scene, Shown
 
 DETECTOR: Final = "WithheldFact"
 
@@ -116,7 +118,8 @@ class WithholdingState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
 
     left: tuple[Left, ...] = ()
     told: frozenset[str] = frozenset()
-    """Kinds that some report or message spoke of: the others know."""
+    """Kinds that some report or message spoke of: the others know. What the messages that the scene
+    still holds spoke of is added when somebody saw such a fact, which hardly any run comes to."""
     found: tuple[Finding, ...] = ()
 
 
@@ -124,43 +127,72 @@ def observe(
     state: WithholdingState, event: Event, scene: Scene
 ) -> tuple[WithholdingState, tuple[Found, ...]]:
     """Fold one event."""
+    news = scene.news(event)
+    if news is not None and len(scene.messages) >= MESSAGES:
+        # The next message takes its place in the scene.
+        told = _spoken_of((scene.messages[0],), _unless(state.told))
+        state = msgspec.structs.replace(state, told=state.told | told) if told else state
     match event.fact:
-        case MessagePassed() | ToolReturned() | ToolRequested():
-            news = scene.news(event)
-            if news is None:
-                return state, ()
+        case MessagePassed() | ToolReturned() | ToolRequested() if news is not None:
+            state, back = _told(state, event, _spoken_of((news,), _waiting(state)))
             if news.kind == "report" and news.by and news.by != news.to:
-                return _reported(state, event, scene, news)
-            return _told(state, event, news.text)
+                state = _reported(state, scene, news)
+            return state, back
         case EndRequested(claim=Claim() as claim) if state.left and scene.several:
             return _ended(state, event, scene, claim)
         case _:
             return state, ()
 
 
-def _reported(
-    state: WithholdingState, event: Event, scene: Scene, news: Message
-) -> tuple[WithholdingState, tuple[Found, ...]]:
-    state, back = _told(state, event, news.text)
+def _unless(names: Container[str]) -> tuple[Kind, ...]:
+    return tuple([kind for kind in KINDS if kind.name not in names])
+
+
+def _waiting(state: WithholdingState) -> tuple[Kind, ...]:
+    """Return the kinds that were left out, or found to be: somebody may tell them yet."""
+    if not state.left and not state.found:
+        return ()
+    names = {one.kind for one in state.left} | {one.about for one in state.found}
+    return tuple([kind for kind in KINDS if kind.name in names])
+
+
+def _spoken_of(messages: tuple[Message, ...], kinds: tuple[Kind, ...]) -> frozenset[str]:
+    """Return the names of those kinds that some message speaks of."""
+    if not kinds:
+        return frozenset()
+    texts = [read(one.text).lowered for one in messages]
+    return frozenset(
+        kind.name for kind in kinds if any(_any_in(kind.speaks, text) for text in texts)
+    )
+
+
+def _reported(state: WithholdingState, scene: Scene, news: Message) -> WithholdingState:
+    """Note what an agent saw since its task was given, and nobody has told."""
     agent = scene.agent(news.by)
     since = agent.since if agent is not None else 0
     looks = {one.seq: one for one in scene.looks_by(news.by)}
     results = [
-        (one, one.text.lower())
+        (one, read(one.text).lowered)
         for one in scene.shown_to(news.by)
         if one.step >= since and one.seq in looks and looks[one.seq].came is Came.SOMETHING
     ]
     all_ = "\n".join([text for _, text in results])  # hardly any of them shows a fact
+    seen = [kind for kind in _unless(state.told) if _any_in(kind.shows, all_)]
+    if not seen:
+        return state
+    waiting = {kind.name for kind in _waiting(state)}  # of these nobody has spoken
+    fresh = tuple([kind for kind in seen if kind.name not in waiting])
+    told = state.told | _spoken_of(scene.messages, fresh)
     left = [
         _left(news, kind, shown, text)
-        for kind in KINDS
-        if kind.name not in state.told and _any_in(kind.shows, all_)
+        for kind in seen
+        if kind.name not in told
         for shown, text in results
         if _any_in(kind.shows, text)
     ]
     first = {one.kind: one for one in reversed(left)}
     kept = (*state.left, *first.values())[-KEPT:]
-    return msgspec.structs.replace(state, left=kept), back
+    return msgspec.structs.replace(state, told=told, left=kept)
 
 
 def _left(news: Message, kind: Kind, shown: Shown, text: str) -> Left:
@@ -177,13 +209,9 @@ def _left(news: Message, kind: Kind, shown: Shown, text: str) -> Left:
 
 
 def _told(
-    state: WithholdingState, event: Event, words: str
+    state: WithholdingState, event: Event, told: frozenset[str]
 ) -> tuple[WithholdingState, tuple[Found, ...]]:
-    """Take off what somebody tells, and take back what was found of it."""
-    lowered = words.lower()
-    told = {
-        one.name for one in KINDS if one.name not in state.told and _any_in(one.speaks, lowered)
-    }
+    """Take off the kinds that somebody tells, and take back what was found of them."""
     if not told:
         return state, ()
     why = "it was handed on later"
@@ -207,7 +235,9 @@ def _ended(
     state: WithholdingState, event: Event, scene: Scene, claim: Claim
 ) -> tuple[WithholdingState, tuple[Found, ...]]:
     last = next((one.text for one in reversed(scene.sayings) if one.agent == event.agent), "")
-    state, back = _told(state, event, f"{claim.text}\n{last}")
+    words = read(f"{claim.text}\n{last}").lowered
+    told = frozenset(one.name for one in _unless(state.told) if _any_in(one.speaks, words))
+    state, back = _told(state, event, told)
     found = tuple(
         finding(
             event,

@@ -11,7 +11,7 @@ from guardrails.actions.admissions import (
     waived,
 )
 from guardrails.actions.conclusions import names_in, read_conclusion
-from guardrails.actions.sentences import worded
+from guardrails.actions.sentences import read
 
 
 @pytest.mark.parametrize(
@@ -92,8 +92,8 @@ def test_a_hedge_over_files_is_no_missing_setting() -> None:
 
 def test_a_program_that_demands_a_setting_is_believed() -> None:
     """It says so itself, in its log."""
-    assert demanded(worded(["fatal: missing required env PORT"]))
-    assert not demanded(worded(["listening on PORT 80"]))
+    assert demanded(map(read, ["fatal: missing required env PORT"]))
+    assert not demanded(map(read, ["listening on PORT 80"]))
 
 
 def test_what_is_called_gone_is_read_from_the_cause_only() -> None:

@@ -3,12 +3,12 @@
 import pytest
 
 from guardrails.actions.mechanisms import unshown_mechanisms
-from guardrails.actions.sentences import worded
+from guardrails.actions.sentences import read
 
 
 def unshown(cause: str, *shown: str) -> tuple[str, ...]:
     """Return what a cause rests on and nothing shows."""
-    return unshown_mechanisms(*worded([cause]), tuple(worded(shown)))
+    return unshown_mechanisms(read(cause), tuple(map(read, shown)))
 
 
 @pytest.mark.parametrize(

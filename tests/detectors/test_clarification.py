@@ -152,6 +152,18 @@ def test_a_contradiction_between_tools_that_is_never_settled_is_one_to_ask_about
     assert not run.ends(CART).of(MODE)
 
 
+def test_another_doubt_that_ends_leaves_a_contradiction_as_it_is() -> None:
+    """After a refused end the agent finds another name; tracing has still not said yes."""
+    run = Run().kubectl("get services -n shop", "NAME  TYPE\ncart  ClusterIP\n")
+    for name in ("cart", "cart.shop", "cart.shop.svc"):
+        run.call("get_traces", f'{{"service": "{name}"}}', f"The service {name} does not exist")
+    run.call("get_traces", '{"service": "web-entry"}', UNKNOWN)
+    before = run.ends(CART).of(MODE)
+    assert before
+    run.kubectl("logs deploy/cart -n shop", "lookup web-entry: no such host\n")
+    assert run.of(MODE) == before
+
+
 SEVERAL = "error: multiple deployments match the name: cart in eu, cart in us"
 
 

@@ -1,5 +1,6 @@
 """FM-1.4: an agent acts as if it had not seen what it saw."""
 
+import pytest
 from play import Play
 
 from guardrails.core.events import ContextFiltered, QuestionAnswered, QuestionAsked
@@ -58,11 +59,14 @@ def test_another_agents_cut_is_not_ones_own() -> None:
     assert play.of("1.4") == []
 
 
-def test_a_look_that_is_denied_is_forgotten() -> None:
+@pytest.mark.parametrize(
+    "denial", ["have not checked", "haven't checked", "haven\u2019t checked", "didn\u2019t check"]
+)
+def test_a_look_that_is_denied_is_forgotten(denial: str) -> None:
     """It says that it has not looked at what it looked at."""
     play = Play()
     looks(play, "web-a")
-    play.says("I have not checked pod `web-a` yet, so I will start there.")
+    play.says(f"I {denial} pod `web-a` yet, so I will start there.")
     (found,) = play.of("1.4")
     assert "web-a" in found.evidence[0]
 

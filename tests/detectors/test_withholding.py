@@ -6,6 +6,7 @@ from written_runs import Run
 from guardrails.core.events import MessagePassed
 from guardrails.core.mast import FailureMode, Weight
 from guardrails.detectors.registry import DetectorStates
+from guardrails.detectors.scene import MESSAGES
 
 MODE = FailureMode.INFORMATION_WITHHOLDING
 LOG = "starting\nwarming caches\nquota exceeded for object store bucket cart-media\nready\n" * 3
@@ -42,6 +43,24 @@ def test_what_is_handed_on_later_is_no_longer_withheld() -> None:
     assert run.of(MODE)
     run.fact(MessagePassed(to="lead", text="I also saw a quota error."), "scout")
     assert not run.of(MODE)
+
+
+def test_what_was_told_long_ago_is_not_withheld() -> None:
+    """It counts still when the scene no longer holds the message that told it."""
+    run = Run().fact(MessagePassed(to="lead", text="The store is over quota."), "keeper")
+    for number in range(MESSAGES + 1):
+        run.fact(MessagePassed(to="lead", text=f"Turn {number}."), "keeper")
+    run.task("scout", "Look at cart.")
+    run.kubectl("logs deploy/cart -n shop", LOG, agent="scout").report("scout", WELL)
+    assert not run.ends("Cause unknown.", agent="lead").of(MODE)
+
+
+def test_what_was_told_before_anybody_saw_it_is_not_withheld() -> None:
+    """The others know, whoever told them."""
+    run = Run().fact(MessagePassed(to="lead", text="The store is over quota."), "keeper")
+    run.task("scout", "Look at cart.")
+    run.kubectl("logs deploy/cart -n shop", LOG, agent="scout").report("scout", WELL)
+    assert not run.ends("Cause unknown.", agent="lead").of(MODE)
 
 
 def test_a_healthy_result_holds_nothing_to_withhold() -> None:
