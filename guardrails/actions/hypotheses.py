@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from guardrails.actions.kinds import kind_of
 from guardrails.actions.lettercase import folded
 from guardrails.actions.prose import entities_in_prose
+from guardrails.actions.sentences import holds_any
 from guardrails.core.claims import NamedEntity
 from guardrails.core.toolaction import Target
 
@@ -74,19 +75,11 @@ def acts_on(text: str, targets: Iterable[Target]) -> tuple[str, ...]:
 
 def _suspected(text: str) -> Iterator[NamedEntity]:
     small = folded(text)  # of the same length, so a place in it is one in the text
-    if not _may_suspect(small):
+    if not holds_any(_STEMS, small):
         return
     for sentence in _SENTENCE.finditer(small):
-        if _may_suspect(sentence[0]) and _SUSPECTS.search(sentence[0]):
+        if holds_any(_STEMS, sentence[0]) and _SUSPECTS.search(sentence[0]):
             yield from entities_in_prose(text[slice(*sentence.span())])
-
-
-def _may_suspect(lowered: str) -> bool:
-    """Tell whether `SUSPECTS` can find anything in a text in small letters."""
-    for stem in _STEMS:  # noqa: SIM110  # a generator would cost more than the looking
-        if stem in lowered:
-            return True
-    return False
 
 
 def _named(entity: NamedEntity) -> str:

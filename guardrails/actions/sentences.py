@@ -94,6 +94,18 @@ class Cued:
         return self.pattern.finditer(words.text) if self.may_find(words.lowered) else iter(())
 
 
+def holds_any(letters: Iterable[str], text: str) -> bool:
+    """Tell whether a text holds any of the letters, as they are written.
+
+    >>> holds_any(("delay", "late"), "they come too late")
+    True
+    """
+    for some in letters:  # noqa: SIM110  # a generator would cost more than the looking
+        if some in text:
+            return True
+    return False
+
+
 def _has_of_each(groups: Iterable[tuple[str, ...]], lowered: str) -> bool:
     for group in groups:
         for cue in group:  # a generator would cost more than the looking

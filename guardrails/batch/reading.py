@@ -181,7 +181,7 @@ def _marked(runs: Iterator[RecordedRun], document: Document) -> Iterator[Recorde
                 yield before
             seen[run.run_id] = again = seen.get(run.run_id, 0) + 1
             before = run if again == 1 else replace(run, notes={**run.notes, "same_id": str(again)})
-    except TraceError:
+    except Exception:
         if before is not None:
             yield before  # what stops the reading costs no run that was read
         raise

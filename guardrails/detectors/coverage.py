@@ -51,7 +51,9 @@ def answered(look: Look) -> bool:
 
     A command that fails with much output has shown that: of two, one may have failed.
     """
-    return look.came is Came.SOMETHING or (look.came is Came.FAILED and look.size > 2 * HEAD)
+    if look.came is Came.SOMETHING:
+        return True
+    return look.came in {Came.FAILED, Came.MISSING} and look.size > 2 * HEAD
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from guardrails.actions.evidence import EvidenceKind
+from guardrails.actions.sentences import holds_any
 from guardrails.core.events import (
     Event,
     MessagePassed,
@@ -136,19 +137,12 @@ def _on(doubts: Doubts, event: Event, scene: "Scene") -> Doubts:
         doubts = _answered(doubts, look, event.fact.text)
     if look.came is Came.MISSING:
         return _missed(doubts, look, scene)
-    if _may_be_several(look.head) and _SEVERAL.search(look.head):
+    if holds_any(_SEVERAL_CUES, look.head) and _SEVERAL.search(look.head):
         for target in look.targets[:2]:
             if target.name:
                 doubt = _doubt(look, target.name.lower(), scene)
                 doubts = _with(doubts, replace(doubt, several=True))
     return doubts
-
-
-def _may_be_several(head: str) -> bool:
-    for cue in _SEVERAL_CUES:  # noqa: SIM110  # a generator would cost more than the looking
-        if cue in head:
-            return True
-    return False
 
 
 def asks_for(look: Look, name: str) -> bool:

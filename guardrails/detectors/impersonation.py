@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from guardrails.actions.passages import LAST_HEADING, ROLES, Label, label_of, lines_of
+from guardrails.actions.sentences import holds_any
 from guardrails.core.events import Event, ModelReplied
 from guardrails.core.findings import Finding
 from guardrails.core.mast import FailureMode
@@ -70,7 +71,7 @@ def observe(
 def _replied(
     state: ImpersonationState, event: Event, scene: Scene, text: str
 ) -> tuple[ImpersonationState, tuple[Finding, ...]]:
-    code = _has_sign(text)
+    code = holds_any(_SIGNS, text)
     if not code and not state.pending and len(state.speakers) > 1:
         return state, ()
     speakers = state.speakers
@@ -92,13 +93,6 @@ def _replied(
     )
     pending = (*waiting, *again)[-PENDING:]
     return ImpersonationState(speakers=speakers, pending=pending), found
-
-
-def _has_sign(text: str) -> bool:
-    for sign in _SIGNS:  # noqa: SIM110  # a generator would cost more than the looking
-        if sign in text:
-            return True
-    return False
 
 
 def _played(event: Event, scene: Scene, text: str) -> Iterator[Played]:

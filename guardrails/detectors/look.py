@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from guardrails.actions.evidence import EvidenceKind, evidence_kinds
+from guardrails.actions.sentences import holds_any
 from guardrails.actions.tables import tokens
 from guardrails.core.events import Event, ToolRequested, ToolReturned, ToolStatus
 from guardrails.core.ids import CallId
@@ -273,7 +274,7 @@ def _came(returned: ToolReturned, size: int) -> Came:
     lowered = returned.text[:HEAD].lower()
     failed = returned.status is ToolStatus.ERROR or (size <= 2 * HEAD and _says_failed(lowered))
     whole = size <= HEAD
-    if (failed or whole) and _any_in(_MISSING, lowered):
+    if (failed or whole) and holds_any(_MISSING, lowered):
         return Came.MISSING
     if failed:
         return Came.FAILED
@@ -282,21 +283,14 @@ def _came(returned: ToolReturned, size: int) -> Came:
 
 def _says_failed(lowered: str) -> bool:
     begins = lowered.lstrip(_OPENING)
-    return begins.startswith(_FAILED) or _any_in(_FAILED_AS, lowered)
+    return begins.startswith(_FAILED) or holds_any(_FAILED_AS, lowered)
 
 
 def _says_nothing(lowered: str) -> bool:
     plain = "".join(lowered.split())
-    if not plain.strip("{}[]\"'`-") or _any_in(_EMPTY, plain):
+    if not plain.strip("{}[]\"'`-") or holds_any(_EMPTY, plain):
         return True
     return ("no " in lowered or " 0 " in lowered) and _NONE_FOUND.search(lowered) is not None
-
-
-def _any_in(words: tuple[str, ...], text: str) -> bool:
-    for word in words:  # noqa: SIM110  # a generator would cost more than the looking
-        if word in text:
-            return True
-    return False
 
 
 def _digest(text: str) -> str:

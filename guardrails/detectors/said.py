@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from guardrails.actions.sentences import read
+from guardrails.actions.sentences import holds_any, read
 
 NAME: Final = r"[a-z0-9](?:[a-z0-9._/-]*[a-z0-9])?"
 """A name of an object as tools write it, with a kind or a namespace before it perhaps."""
@@ -53,21 +53,14 @@ def sentences_with(cues: tuple[str, ...], text: str) -> Iterator[str]:
     lowered = read(text).lowered
     present = [cue for cue in cues if cue in lowered]
     for item in _ITEM.split(text) if present else ():
-        if not _has_any(present, item.lower()):
+        if not holds_any(present, item.lower()):
             continue
         for line in item.split("\n"):
-            if not _has_any(present, line.lower()):
+            if not holds_any(present, line.lower()):
                 continue
             for found in _SENTENCE.finditer(line):
-                if _has_any(present, found[0].lower()):
+                if holds_any(present, found[0].lower()):
                     yield found[0].strip()
-
-
-def _has_any(cues: list[str], lowered: str) -> bool:
-    for cue in cues:  # noqa: SIM110  # a generator would cost more than the looking
-        if cue in lowered:
-            return True
-    return False
 
 
 def conclusion(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from guardrails.actions.sentences import read
+from guardrails.actions.sentences import holds_any, read
 from guardrails.core.claims import Claim
 from guardrails.core.events import EndRequested, Event, MessagePassed, ToolRequested, ToolReturned
 from guardrails.core.findings import Finding, Found
@@ -162,7 +162,7 @@ def _spoken_of(messages: tuple[Message, ...], kinds: tuple[Kind, ...]) -> frozen
         return frozenset()
     texts = [read(one.text).lowered for one in messages]
     return frozenset(
-        kind.name for kind in kinds if any(_any_in(kind.speaks, text) for text in texts)
+        kind.name for kind in kinds if any(holds_any(kind.speaks, text) for text in texts)
     )
 
 
@@ -177,7 +177,7 @@ def _reported(state: WithholdingState, scene: Scene, news: Message) -> Withholdi
         if one.step >= since and one.seq in looks and looks[one.seq].came is Came.SOMETHING
     ]
     all_ = "\n".join([text for _, text in results])  # hardly any of them shows a fact
-    seen = [kind for kind in _unless(state.told) if _any_in(kind.shows, all_)]
+    seen = [kind for kind in _unless(state.told) if holds_any(kind.shows, all_)]
     if not seen:
         return state
     waiting = {kind.name for kind in _waiting(state)}  # of these nobody has spoken
@@ -188,7 +188,7 @@ def _reported(state: WithholdingState, scene: Scene, news: Message) -> Withholdi
         for kind in seen
         if kind.name not in told
         for shown, text in results
-        if _any_in(kind.shows, text)
+        if holds_any(kind.shows, text)
     ]
     first = {one.kind: one for one in reversed(left)}
     kept = (*state.left, *first.values())[-KEPT:]
@@ -224,19 +224,12 @@ def _told(
     ), back
 
 
-def _any_in(words: tuple[str, ...], text: str) -> bool:
-    for word in words:  # noqa: SIM110  # a generator would cost more than the looking
-        if word in text:
-            return True
-    return False
-
-
 def _ended(
     state: WithholdingState, event: Event, scene: Scene, claim: Claim
 ) -> tuple[WithholdingState, tuple[Found, ...]]:
     last = next((one.text for one in reversed(scene.sayings) if one.agent == event.agent), "")
     words = read(f"{claim.text}\n{last}").lowered
-    told = frozenset(one.name for one in _unless(state.told) if _any_in(one.speaks, words))
+    told = frozenset(one.name for one in _unless(state.told) if holds_any(one.speaks, words))
     state, back = _told(state, event, told)
     found = tuple(
         finding(

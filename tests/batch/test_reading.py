@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from guardrails.batch import reading
 from guardrails.batch.reading import files_in, known_formats, read_runs
 from guardrails.batch.recorded import RecordedRun
 from guardrails.core.events import EVENT_SCHEMA
@@ -55,6 +56,27 @@ def test_what_stops_the_reading_costs_no_run_before_it(tmp_path: Path) -> None:
     with pytest.raises(TraceError, match="no known trace format"):
         given.extend(run.run_id for run in read_runs(path))
     assert given == ["r-1", "r-2"]
+
+
+def test_a_bug_of_ours_costs_no_run_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody foresaw it, and the run that was read is as good as ever."""
+    path = tmp_path / "runs.jsonl"
+    states = [{"messages": CHAT, "run_id": name} for name in ("r-1", "r-2")]
+    path.write_text("\n".join(map(json.dumps, states)))
+    told = reading.reader_of
+
+    def broken(value: dict[str, object]) -> object:
+        if value["run_id"] == "r-2":
+            raise KeyError("run_id")
+        return told(value)
+
+    monkeypatch.setattr(reading, "reader_of", broken)
+    given: list[str] = []
+    with pytest.raises(KeyError):
+        given.extend(run.run_id for run in read_runs(path))
+    assert given == ["r-1"]
 
 
 def test_formats_whose_runs_are_spread_over_lines_do_not_mix(tmp_path: Path) -> None:

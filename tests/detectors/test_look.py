@@ -4,6 +4,7 @@ import pytest
 from play import Play
 
 from guardrails.core.events import ToolStatus
+from guardrails.detectors.coverage import answered
 from guardrails.detectors.look import Came
 
 REFUSED = "Connection refused: cart-db:5432\n"
@@ -30,3 +31,17 @@ def test_a_result_is_told_by_its_beginning(result: str, status: ToolStatus, came
     play = Play()
     play.runs("kubectl logs web-1 -n shop", result, status=status)
     assert play.states.scene.looks[-1].came is came
+
+
+@pytest.mark.parametrize(
+    ("result", "shows"),
+    [(REFUSED, False), (REFUSED * 30, True), ("web-9 not found\n" * 60, True)],
+    ids=["an error", "much output", "much output that begins with what is missing"],
+)
+def test_a_command_that_fails_with_much_output_showed_something(
+    result: str, *, shows: bool
+) -> None:
+    """Of two commands in a line, one may have failed."""
+    play = Play()
+    play.runs("kubectl logs web-1 -n shop", result, status=ToolStatus.ERROR)
+    assert answered(play.states.scene.looks[-1]) is shows
