@@ -197,6 +197,13 @@ def payment_pods(app: Cluster) -> list[dict[str, Any]]:
     return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
 
 
+def nodes_in_use(app: Cluster) -> list[str]:
+    """Return the names of the nodes that pods of the app's Deployments run on."""
+    path = "jsonpath={range .items[?(@.status.phase=='Running')]}{.spec.nodeName}{'\\n'}{end}"
+    printed = app.kubectl("get", "pods", "-n", NAMESPACE, "-l", "pod-template-hash", "-o", path)
+    return sorted(set(printed.split()))
+
+
 def are_ready(pods: list[dict[str, Any]]) -> bool:
     """Tell whether two pods are ready, which is all of payment."""
     ready = [
@@ -327,14 +334,16 @@ def test_21_a_pod_is_relabelled_out_of_its_workload(watch: Watch) -> None:
 def test_21_nodes_are_closed(watch: Watch) -> None:
     """What runs goes on running; what comes next finds less room."""
     run = watch.open()
-    watch.app.kubectl("cordon", "node-1")
-    watch.app.kubectl("taint", "node", "node-2", "mine=yes:NoSchedule")
+    # Only what takes room away counts: nodes that the scheduler gave pods of the app to.
+    cordoned, tainted, *_ = nodes_in_use(watch.app)
+    watch.app.kubectl("cordon", cordoned)
+    watch.app.kubectl("taint", "node", tainted, "mine=yes:NoSchedule")
     try:
         report = watch.claim(run)
     finally:
-        watch.app.kubectl("uncordon", "node-1")
-        watch.app.kubectl("taint", "node", "node-2", "mine:NoSchedule-")
-    is_refused_over(report, "Node node-1", "Node node-2")
+        watch.app.kubectl("uncordon", cordoned)
+        watch.app.kubectl("taint", "node", tainted, "mine:NoSchedule-")
+    is_refused_over(report, f"Node {cordoned}", f"Node {tainted}")
 
 
 HALF_BLIND = """
