@@ -99,6 +99,8 @@ class Reason(StrEnum):
     RECURSION_LIMIT = "recursion-limit"
     ERROR = "error"
     CANCELLED = "cancelled"
+    UNREACHABLE = "unreachable"
+    """The service that decides cannot be reached."""
 
 
 CascadeAct = Literal["", "reported", "tightened", "stopped"]

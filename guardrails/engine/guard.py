@@ -6,15 +6,16 @@ every exit.
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Final
 
 from guardrails.core.allowances import Allowance
-from guardrails.core.claims import ClaimKind
 from guardrails.core.clock import Clock, SystemClock
 from guardrails.core.decisions import Decision, Next
 from guardrails.core.events import (
     EndRequested,
     ErrorRaised,
+    Event,
     ExitKind,
     GateReported,
     LossAllowed,
@@ -22,32 +23,20 @@ from guardrails.core.events import (
     QuestionAsked,
     QuestionsExpired,
     RunStarted,
-    WatchEnd,
-    WatchReported,
-)
-from guardrails.core.evidence import (
-    Evidence,
-    EvidenceState,
-    GateReport,
-    GateVerdict,
-    ReferenceInfo,
-    ReferenceSource,
-    SourceRef,
-    Window,
 )
 from guardrails.core.hooks import Hook, HookSet
 from guardrails.core.ids import CheckId, RunId
 from guardrails.core.incident import Incident
 from guardrails.core.questions import Answer, Question
 from guardrails.engine.extras import Extra
+from guardrails.engine.judging import Judge
 from guardrails.engine.rules import Rules
-from guardrails.engine.session import Session, StoredSession, decode_session
+from guardrails.engine.session import Keep, Session, StoredSession, decode_session
 from guardrails.engine.state import SessionState
 from guardrails.engine.store import MemoryStore, SessionKey
 from guardrails.engine.waiting import run_sync
 from guardrails.errors import UsageError
-from guardrails.gates.base import AskingRun, Gate, GateRequest, GateRun
-from guardrails.gates.watching import Pace, named, watch_run
+from guardrails.gates.base import AskingRun, Gate
 from guardrails.hygiene.redact import clipped
 from guardrails.policy.allowing import allowable
 from guardrails.policy.models import Settings
@@ -56,6 +45,9 @@ from guardrails.version import VERSION
 
 Ask = Callable[[Question], Awaitable[str | None]]
 """Puts a question to a person; None when nobody answers."""
+
+ABANDONED: Final = "abandoned: a new run began"
+"""Why a run ends whose key another one takes."""
 
 
 class Guard:
@@ -72,6 +64,8 @@ class Guard:
             graphs with a checkpointer stand still by LangGraph's `interrupt()`.
         detectors: Your own detectors of failures, run beside the shipped ones; see
             `guardrails.detectors.base.Detector`. A replay of such a run is given them too.
+        keep: Stores what each fact leads to before it is so. When it raises, `Session.observe`
+            raises the same, and the fact has not happened.
 
     Raises:
         PolicyError: The settings name a machine or a detector that cannot be used.
@@ -88,6 +82,7 @@ class Guard:
         store: MemoryStore | None = None,
         ask: Ask | None = None,
         detectors: Sequence[Extra] = (),
+        keep: Keep | None = None,
     ) -> None:
         self.settings = settings if settings is not None else Settings()
         self.gate = gate
@@ -96,6 +91,8 @@ class Guard:
         self.clock: Clock = clock if clock is not None else SystemClock()
         self.store = store if store is not None else MemoryStore()
         self.ask = ask
+        self._keep = keep
+        self._judge = Judge(settings=self.settings, hooks=self.hooks, clock=self.clock)
         self._rules = Rules.of(self.settings, detectors=detectors)
 
     def begin(
@@ -105,6 +102,8 @@ class Guard:
         adapter: str,
         incident: Incident | None = None,
         model: str = "",
+        run: RunId | None = None,
+        also: SessionKey | None = None,
     ) -> Session:
         """Open a new session under a key. One that is still open there ends `aborted`.
 
@@ -113,15 +112,12 @@ class Guard:
             adapter: `create_agent`, `langgraph`, `cli` or `sidecar`.
             incident: What the run is about; the guard's own incident when left out.
             model: `provider:name`, if known.
+            run: The run's id; made up when left out.
+            also: A second key that finds it, and no other run at any time.
         """
-        abandoned = self.store.get(key)
-        if abandoned is not None and abandoned.outcome is None:
-            abandoned.observe(
-                EndRequested(exit=ExitKind.CANCELLED, detail="abandoned: a new run began")
-            )
-        state = SessionState(run=RunId(uuid.uuid4().hex))
+        self._abandon(key)
+        state = SessionState(run=run or RunId(uuid.uuid4().hex))
         session = self._session(StoredSession(state=state))
-        self.store.put(key, session)
         about = incident or self.incident or Incident(task="")
         session.observe(
             RunStarted(
@@ -136,30 +132,60 @@ class Guard:
                 guard_version=VERSION,
             )
         )
+        self._put(session, key, also)  # what could not be stored has not begun
         return session
 
     def find(self, key: SessionKey) -> Session | None:
         """Return the session under a key, ended or not."""
         return self.store.get(key)
 
-    def restore(self, key: SessionKey, data: bytes) -> Session:
-        """Bring back a session from `Session.snapshot`.
+    def restore(
+        self,
+        key: SessionKey,
+        data: bytes,
+        *,
+        since: Iterable[Event] = (),
+    ) -> Session:
+        """Bring back a session from `Session.snapshot`, or from all of its events.
+
+        Args:
+            key: What the adapter finds the session by.
+            data: The snapshot; empty to begin with the first event.
+            since: Events that came after it, in order.
 
         Raises:
-            TraceError: The data is not a stored session.
+            TraceError: The data is not a stored session, or the events do not follow it.
         """
-        session = self._session(decode_session(data), given=self.incident)
+        events = tuple(since)
+        if data or not events:
+            stored = decode_session(data)
+        else:
+            stored = StoredSession(state=SessionState(run=events[0].run))
+        session = self._session(stored, given=self.incident)
+        session.catch_up(events)
         self.store.put(key, session)
         return session
 
-    async def prepare(self, session: Session) -> None:
-        """Let the gate note the world before the agent acts. Later calls do nothing."""
+    async def prepare(self, session: Session, *, noted: bytes = b"") -> None:
+        """Let the gate note the world before the agent acts. Later calls do nothing.
+
+        Args:
+            session: The run.
+            noted: What the gate noted as the run began, where that was in another process
+                (`guardrails.gates.base.NotingRun`); empty for a run that begins now.
+
+        Raises:
+            BaselineError: What was noted cannot be read.
+        """
         if self.gate is not None and session.gate_run is None:
-            session.gate_run = await self._open(self.gate, session)
+            session.gate_run = await self._judge.opened(self.gate, session, noted)
             asks = self.settings.fsm.questions == "ask"
             if asks and isinstance(session.gate_run, AskingRun):
+                state = session.state
+                put = {one.id for one in state.questions} | {one.question for one in state.answered}
                 for question in session.gate_run.questions:
-                    session.observe(QuestionAsked(question=question))
+                    if question.id not in put:
+                        session.observe(QuestionAsked(question=question))
 
     def prepare_sync(self, session: Session) -> None:
         """Do `prepare` from synchronous code."""
@@ -179,13 +205,32 @@ class Guard:
         decision = session.observe(end, agent=agent)
         if decision.next is not Next.VERIFY:
             return decision
-        request = self._request(session, end, wait=decision.wait)
+        return await self.conclude(session, wait=decision.wait, agent=agent)
+
+    async def conclude(self, session: Session, *, wait: bool = True, agent: str = "") -> Decision:
+        """Have the gate judge the end that a session is held at.
+
+        `settle` does so itself; by this a session goes on whose process ended while the gate was
+        looking.
+
+        Args:
+            session: The run; its state has an `ending`.
+            wait: Whether the gate may wait for things to settle, or looks once.
+            agent: Which agent asked.
+        """
+        ending = session.state.ending
+        request = self._judge.request(session, None if ending is None else ending.claim, wait=wait)
         try:
-            report = await self._judge(session, request)
+            report = await self._judge.report(
+                session,
+                request,
+                prepare=self.prepare,
+                name=self.gate.name if self.gate is not None else "none",
+            )
             decision = session.observe(GateReported(report=report), agent=agent)
             if decision.next is not Next.WATCH:
                 return decision
-            watched = await self._watch(session, request, report)
+            watched = await self._judge.watch(session, request, report)
         except asyncio.CancelledError:
             session.observe(EndRequested(exit=ExitKind.CANCELLED, detail="cancelled in the gate"))
             raise
@@ -252,6 +297,19 @@ class Guard:
         session.observe(LossAllowed(allowance=allowance))
         return allowance
 
+    async def put(self, session: Session, question: Question) -> str | None:
+        """Put an open question to a person, the guard's own way.
+
+        Args:
+            session: The run.
+            question: What is asked.
+
+        Returns:
+            What they answered; None when nobody does, or when there is no such way.
+        """
+        del session
+        return None if self.ask is None else await self.ask(question)
+
     def answer(self, session: Session, *, question: str, text: str, by: str = "") -> Answer:
         """Take a person's answer to an open question; it narrows what the run is about.
 
@@ -293,94 +351,23 @@ class Guard:
             ErrorRaised(error=type(error).__name__, message=clipped(str(error), 500), where=where)
         )
 
-    def _request(self, session: Session, end: EndRequested, *, wait: bool) -> GateRequest:
-        state = session.read_up()
-        return GateRequest(
-            incident=session.incident,
-            claim=end.claim,
-            wait=wait,
-            last_write_at=state.last_write_at,
-            observed=state.names.all(),
-            ledger=state.ledger,
-            allowances=state.allowances,
-            wait_at_most_seconds=self._time_left(state),
-        )
+    def _abandon(self, key: SessionKey) -> None:
+        """End the run that is open under a key, if one is."""
+        open_ = self.store.get(key)
+        if open_ is not None and open_.outcome is None:
+            open_.observe(EndRequested(exit=ExitKind.CANCELLED, detail=ABANDONED))
 
-    async def _judge(self, session: Session, request: GateRequest) -> GateReport:
-        began = self.clock.monotonic()
-        try:
-            await self.prepare(session)
-            if session.gate_run is None:
-                return self._nothing_seen(request, None)
-            return await session.gate_run.evaluate(request, on_progress=session.progress)
-        except Exception as error:  # noqa: BLE001  # a gate that breaks is unknown evidence
-            return self._nothing_seen(request, error)
-        finally:
-            self.hooks.timing("gate", self.clock.monotonic() - began)
-
-    async def _watch(
-        self, session: Session, request: GateRequest, passed: GateReport
-    ) -> WatchReported:
-        gate = self.settings.gate
-        pace = Pace(
-            clock=self.clock,
-            for_seconds=gate.watch_for,
-            poll_seconds=gate.poll_every,
-            grace_seconds=gate.unknown_grace,
-        )
-        began = self.clock.monotonic()
-        run = session.gate_run
-        if run is None:
-            return WatchReported(end=WatchEnd.UNREAD, report=passed)
-        try:
-            watched = await watch_run(
-                run,
-                request,
-                accepted=passed,
-                pace=pace,
-                on_progress=session.progress,
-            )
-        except Exception:  # noqa: BLE001  # a watch that breaks has read nothing
-            seconds = self.clock.monotonic() - began
-            return WatchReported(end=WatchEnd.UNREAD, report=passed, seconds=seconds)
-        return WatchReported(end=watched.end, report=named(watched), seconds=watched.seconds)
-
-    def _time_left(self, state: SessionState) -> float:
-        spent = state.elapsed_seconds(self.clock.now())
-        return max(0.0, self.settings.budgets.wall_time - spent)
-
-    async def _open(self, gate: Gate, session: Session) -> GateRun:
-        return await gate.open(session.incident)
-
-    def _nothing_seen(self, request: GateRequest, error: Exception | None) -> GateReport:
-        """Return the report of a gate that is missing or broke: unknown, never a pass."""
-        now = self.clock.now()
-        name = self.gate.name if self.gate is not None else "none"
-        broke = () if error is None else (_broken_gate(name, error, self.clock),)
-        said = "no gate is configured" if error is None else f"the gate broke: {error}"
-        return GateReport(
-            gate=name,
-            claim=request.claim.kind if request.claim else ClaimKind.MITIGATED,
-            verdict=GateVerdict.UNKNOWN,
-            required_tier=self.settings.gate.require,
-            reference=ReferenceInfo(source=ReferenceSource.NONE),
-            window=Window(state_seconds=0.0, full_seconds=0.0),
-            started_at=now,
-            ended_at=now,
-            evidence=broke,
-            summary=said,
-        )
+    def _put(self, session: Session, key: SessionKey, also: SessionKey | None) -> None:
+        self.store.put(key, session)
+        if also is not None:
+            self.store.put(also, session)
 
     def _session(self, stored: StoredSession, *, given: Incident | None = None) -> Session:
-        return Session(stored, rules=self._rules, clock=self.clock, hooks=self.hooks, given=given)
-
-
-def _broken_gate(name: str, error: Exception, clock: Clock) -> Evidence:
-    return Evidence(
-        check=CheckId("gate-ran"),
-        state=EvidenceState.UNKNOWN,
-        subject=SourceRef(source=name, detail=type(error).__name__),
-        observed=clipped(str(error), 500),
-        expected="a report",
-        at=clock.now(),
-    )
+        return Session(
+            stored,
+            rules=self._rules,
+            clock=self.clock,
+            hooks=self.hooks,
+            given=given,
+            keep=self._keep,
+        )

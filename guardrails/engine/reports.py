@@ -47,7 +47,10 @@ def on_gate_reported(
     if state.ending is None:
         return state, quiet  # nobody asked: a report alone ends nothing
     quiet = replace(quiet, call_id=state.ending.call_id)
-    ending, state = state.ending, replace(state, report=report, ending=None)
+    ending = state.ending
+    if state.watched_since is not None:
+        state = unwatched(state)  # the process that watched has died, and it is judged anew
+    state = replace(state, report=report, ending=None)
     said = words.report_for_person(report)
     if state.stop is not None:
         return _end_stopped(state, report, quiet)

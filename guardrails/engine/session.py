@@ -6,6 +6,8 @@ out of facts, stamps them into events and hands those to the fold; it decides no
 
 import threading
 import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import msgspec
 
@@ -25,7 +27,7 @@ from guardrails.core.outcome import Outcome
 from guardrails.core.result import RunResult
 from guardrails.core.toolaction import ToolAnnotations
 from guardrails.core.versions import newer_version, update_needed
-from guardrails.engine.fold import fold
+from guardrails.engine.fold import Folded, fold
 from guardrails.engine.phases import look_due, shows
 from guardrails.engine.reading import read_up
 from guardrails.engine.rules import Rules
@@ -47,6 +49,24 @@ class StoredSession(msgspec.Struct, frozen=True, kw_only=True, tag="session"):
     """Where sessions before schema 5 had them."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposed:
+    """What a fact would lead to."""
+
+    event: Event
+    folded: Folded
+
+    @property
+    def decision(self) -> Decision:
+        """The guard's answer to it."""
+        return self.folded.decision
+
+
+Keep = Callable[[Proposed], None]
+"""Stores what a fact leads to before it is so. When it raises, the fact has not happened: the
+session stays as it was, and no hook has seen anything."""
+
+
 class Session:
     """The guard's state for one run. Made by `Guard`, never directly."""
 
@@ -58,8 +78,10 @@ class Session:
         clock: Clock,
         hooks: HookSet,
         given: Incident | None = None,
+        keep: Keep | None = None,
     ) -> None:
         self._state = stored.state
+        self._keep = keep
         self._rules = rules
         self._clock = clock
         self._hooks = hooks
@@ -116,6 +138,39 @@ class Session:
         """What tools said of objects and alerts, up to the last result."""
         return self.read_up().ledger
 
+    def catch_up(self, events: Iterable[Event], *, tell: bool = False) -> None:
+        """Fold events that happened to this run elsewhere, or before a restart.
+
+        Those that were folded already are passed over: who reads a store does not know what happens
+        meanwhile.
+
+        Args:
+            events: In order, and without secrets.
+            tell: Whether the hooks here hear of them. They were told before a restart, and not of
+                what is decided in another process.
+
+        Raises:
+            TraceError: An event is of another run, or does not follow.
+        """
+        with self._lock:
+            for event in events:
+                before = self._state
+                if event.run == before.run and event.seq <= before.seq:
+                    continue
+                if event.run != before.run or event.seq != before.seq + 1:
+                    raise TraceError(
+                        f"event {event.seq} of run {event.run} does not follow event {before.seq} "
+                        f"of run {before.run}"
+                    )
+                folded = fold(before, event, self._rules)
+                if tell:
+                    self._accept(Proposed(event=event, folded=folded))
+                else:
+                    self._state = folded.state
+                if before.seq and self._state.incident != before.incident:
+                    self.gate_run = None  # it was opened for another incident
+            self.context.follow(self.rules.settings.hygiene)
+
     def read_up(self) -> SessionState:
         """Return the state with every result read, and keep it: it says the same as before."""
         with self._lock:
@@ -158,34 +213,46 @@ class Session:
             secret is in any of them.
         """
         began = time.perf_counter()
+        with self._lock:
+            proposed = self._proposed(fact, agent)
+            spent = time.perf_counter() - began
+            if self._keep is not None:
+                self._keep(proposed)
+            self._accept(proposed)
+        self._hooks.timing("observe", spent)
+        return proposed.decision
+
+    def _proposed(self, fact: AnyFact, agent: str) -> Proposed:
+        """Say what a fact would lead to."""
         if isinstance(fact, RunStarted):
             self._given = fact.incident
         fact = scrubbed(fact, self.context.redacted)
-        with self._lock:
-            before = self._state
-            turn = isinstance(fact, ModelReplied) or (isinstance(fact, NodeRan) and fact.turn)
-            event = Event(
-                run=before.run,
-                seq=before.seq + 1,
-                at=self._clock.now(),
-                step=before.step + turn,
-                agent=agent,
-                fact=fact,
-            )
-            folded = fold(before, event, self._rules)
-            if isinstance(fact, ModelReplied) and fact.usage is not None:
-                self.context.counted(fact.usage.input_tokens, agent=agent)
-            self._state = folded.state
-            spent = time.perf_counter() - began
-            self._emit(event, folded.decision, folded.found)
-            if folded.decision.cascade == "tightened":
-                self.context.follow(self.rules.settings.hygiene)
-            if folded.state.detectors.others is not before.detectors.others:
-                self._count_broken(before)
-            if folded.state.ended and not before.ended:
-                self._hooks.emit(self.run, self._ended())
-        self._hooks.timing("observe", spent)
-        return folded.decision
+        before = self._state
+        turn = isinstance(fact, ModelReplied) or (isinstance(fact, NodeRan) and fact.turn)
+        event = Event(
+            run=before.run,
+            seq=before.seq + 1,
+            at=self._clock.now(),
+            step=before.step + turn,
+            agent=agent,
+            fact=fact,
+        )
+        return Proposed(event=event, folded=fold(before, event, self._rules))
+
+    def _accept(self, proposed: Proposed) -> None:
+        """Let what was proposed be so, and tell the hooks."""
+        before, folded, event = self._state, proposed.folded, proposed.event
+        fact = event.fact
+        if isinstance(fact, ModelReplied) and fact.usage is not None:
+            self.context.counted(fact.usage.input_tokens, agent=event.agent)
+        self._state = folded.state
+        self._emit(event, folded.decision, folded.found)
+        if folded.decision.cascade == "tightened":
+            self.context.follow(self.rules.settings.hygiene)
+        if folded.state.detectors.others is not before.detectors.others:
+            self._count_broken(before)
+        if folded.state.ended and not before.ended:
+            self._hooks.emit(self.run, self._ended())
 
     def progress(self, progress: GateProgress) -> None:
         """Pass on what a waiting gate says; it is telemetry and changes nothing."""

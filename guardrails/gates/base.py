@@ -65,6 +65,28 @@ class AskingRun(Protocol):
         ...
 
 
+@runtime_checkable
+class NotingRun(Protocol):
+    """A gate of a run that can be opened again elsewhere, as it was when the run began."""
+
+    def noted(self) -> bytes:
+        """Return what it saw of the world then, for `ReopeningGate.reopen`."""
+        ...
+
+
+@runtime_checkable
+class ReopeningGate(Protocol):
+    """A gate whose runs outlive the process that opened them."""
+
+    async def reopen(self, incident: Incident, noted: bytes) -> GateRun:
+        """Return the gate of a run that began earlier, and judge by what was noted then.
+
+        Raises:
+            BaselineError: What was noted cannot be read.
+        """
+        ...
+
+
 class Gate(Protocol):
     """Judges ends on evidence from the world. Shared by all runs; holds nothing of any run."""
 

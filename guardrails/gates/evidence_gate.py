@@ -23,6 +23,7 @@ from guardrails.gates.choice import chosen
 from guardrails.gates.clarify import open_questions
 from guardrails.gates.kubernetes.reader import ClusterReader
 from guardrails.gates.look import Sources, ask, take_look
+from guardrails.gates.notes import packed, parted, unpacked
 from guardrails.gates.plugins import extra_gates
 from guardrails.gates.reference import (
     HISTORY_LISTS,
@@ -31,6 +32,7 @@ from guardrails.gates.reference import (
     read_manifests,
 )
 from guardrails.gates.registry import DEFAULT_CHECKS, ignorable, lists_of
+from guardrails.gates.snapshot import Snapshot, decode_snapshot, encode_snapshot
 from guardrails.gates.standing import standing_of
 from guardrails.gates.together import RunTogether, open_all
 from guardrails.gates.unrest import Unrest
@@ -96,26 +98,34 @@ class EvidenceGate:
 
         With gates of others in the settings it is one run of them all.
         """
+        return await self._opened(incident, noted=())
+
+    async def reopen(self, incident: Incident, noted: bytes) -> "EvidenceRun | RunTogether":
+        """Return the gate of a run that began earlier, by what `noted` returned then.
+
+        Raises:
+            BaselineError: What was noted cannot be read.
+        """
+        return await self._opened(incident, noted=parted(noted) if self._others else [noted])
+
+    async def _opened(
+        self, incident: Incident, *, noted: Sequence[bytes]
+    ) -> "EvidenceRun | RunTogether":
+        mine, *theirs = noted or (b"",)
+        start = decode_snapshot(unpacked(mine), name="the start of the run") if mine else None
         if not self._others:
-            return await self._open(incident)
-        others = asyncio.create_task(open_all(self._others, incident))
+            return await self._own(incident, start)
+        others = asyncio.create_task(open_all(self._others, incident, noted=theirs))
         try:
-            own = await self._open(incident)
+            own = await self._own(incident, start)
             runs = (own, *await others)
         finally:
             others.cancel()
         names = (self.name, *(gate.name for gate in self._others))
         return RunTogether(names=names, runs=runs, clock=self._clock, settings=self._settings)
 
-    async def _open(self, incident: Incident) -> "EvidenceRun":
-        start = await take_look(
-            self._sources,
-            namespaces=Scope(incident=incident).namespaces,
-            kinds=lists_of(self._checks, ignored=self._ignored, more=HISTORY_LISTS),
-            queries=(),
-            at=self._clock.now(),
-            questions=questions_of(self._checks),
-        )
+    async def _own(self, incident: Incident, noted: Snapshot | None) -> "EvidenceRun":
+        start = noted if noted is not None else await self._look(incident)
         # Snapshots of thousands of objects take a while to read and to judge.
         reference = await asyncio.to_thread(
             choose_among,
@@ -125,12 +135,13 @@ class EvidenceGate:
             checks=self._checks,
             manifests=self._manifests,
         )
-        # Which metrics matter is known only by the rules that the look brought.
-        queries = [
-            *input_queries(incident, known_rules(reference, start)),
-            *queries_of(self._checks),
-        ]
-        start = await ask(self._sources, start, queries)
+        if noted is None:
+            # Which metrics matter is known only by the rules that the look brought.
+            queries = [
+                *input_queries(incident, known_rules(reference, start)),
+                *queries_of(self._checks),
+            ]
+            start = await ask(self._sources, start, queries)
         reference = replace(reference, start=start)
         unrest = Unrest()
         unrest.note_changes(start)
@@ -150,6 +161,16 @@ class EvidenceGate:
             ),
         )
 
+    async def _look(self, incident: Incident) -> Snapshot:
+        return await take_look(
+            self._sources,
+            namespaces=Scope(incident=incident).namespaces,
+            kinds=lists_of(self._checks, ignored=self._ignored, more=HISTORY_LISTS),
+            queries=(),
+            at=self._clock.now(),
+            questions=questions_of(self._checks),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceRun:
@@ -158,6 +179,11 @@ class EvidenceRun:
     case: Case
     questions: tuple[Question, ...] = ()
     """What about the incident only a person can say."""
+
+    def noted(self) -> bytes:
+        """Return what was seen as the run began, for `EvidenceGate.reopen`."""
+        start = self.case.reference.start
+        return b"" if start is None else packed(encode_snapshot(start))
 
     async def evaluate(
         self, request: GateRequest, *, on_progress: OnProgress | None = None

@@ -25,9 +25,18 @@ from guardrails.core.evidence import (
 from guardrails.core.ids import CheckId
 from guardrails.core.incident import Incident
 from guardrails.core.questions import Question
-from guardrails.gates.base import AskingRun, Gate, GateRequest, GateRun, OnProgress
+from guardrails.gates.base import (
+    AskingRun,
+    Gate,
+    GateRequest,
+    GateRun,
+    NotingRun,
+    OnProgress,
+    ReopeningGate,
+)
 from guardrails.gates.checks import Witness
 from guardrails.gates.composition import all_of, discrepancies
+from guardrails.gates.notes import joined, parted
 from guardrails.gates.summary import summarize
 from guardrails.gates.watching import Pace, Watched, watch_all, watch_run
 from guardrails.policy.models import GateSettings
@@ -54,13 +63,24 @@ class GatesTogether:
 
     async def open(self, incident: Incident) -> "RunTogether":
         """Open all of them."""
+        return self._joint(await open_all((self._first, *self._others), incident))
+
+    async def reopen(self, incident: Incident, noted: bytes) -> "RunTogether":
+        """Open all of them by what they noted, those that can.
+
+        Raises:
+            BaselineError: What was noted cannot be read.
+        """
         gates = (self._first, *self._others)
-        runs = await open_all(gates, incident)
-        return RunTogether(names=tuple(gate.name for gate in gates), runs=runs, clock=self._clock)
+        return self._joint(await open_all(gates, incident, noted=parted(noted)))
+
+    def _joint(self, runs: tuple[GateRun, ...]) -> "RunTogether":
+        names = tuple(gate.name for gate in (self._first, *self._others))
+        return RunTogether(names=names, runs=runs, clock=self._clock)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Unopened:
+class Unopened:
     """Stands for a gate that could not be opened: it says so whenever it is asked."""
 
     error: Exception
@@ -73,18 +93,32 @@ class _Unopened:
         raise self.error
 
 
-async def open_all(gates: Sequence[Gate], incident: Incident) -> tuple[GateRun, ...]:
-    """Open gates at the same time; one that breaks is unknown when it is asked."""
+async def open_all(
+    gates: Sequence[Gate], incident: Incident, *, noted: Sequence[bytes] = ()
+) -> tuple[GateRun, ...]:
+    """Open gates at the same time; one that breaks is unknown when it is asked.
+
+    Args:
+        gates: The gates.
+        incident: What the run is about.
+        noted: What each noted when the run began, in their order; none for a run that begins now.
+    """
+    notes = (*noted, *(b"" for _ in gates))
     async with asyncio.TaskGroup() as group:
-        opened = [group.create_task(_open(gate, incident)) for gate in gates]
+        opened = [
+            group.create_task(_open(gate, incident, note))
+            for gate, note in zip(gates, notes, strict=False)
+        ]
     return tuple(task.result() for task in opened)
 
 
-async def _open(gate: Gate, incident: Incident) -> GateRun:
+async def _open(gate: Gate, incident: Incident, noted: bytes) -> GateRun:
     try:
+        if noted and isinstance(gate, ReopeningGate):
+            return await gate.reopen(incident, noted)
         return await gate.open(incident)
     except Exception as error:  # noqa: BLE001  # a gate that breaks is unknown when it is asked
-        return _Unopened(error=error)
+        return Unopened(error=error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +135,10 @@ class RunTogether:
         """What any of them wants a person to say."""
         asking = (run.questions for run in self.runs if isinstance(run, AskingRun))
         return tuple(question for some in asking for question in some)
+
+    def noted(self) -> bytes:
+        """Return what each noted as the run began."""
+        return joined([run.noted() if isinstance(run, NotingRun) else b"" for run in self.runs])
 
     async def watch(
         self,

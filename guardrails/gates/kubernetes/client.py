@@ -20,6 +20,14 @@ from guardrails.gates.kubernetes.fetch import fetch_objects
 from guardrails.gates.kubernetes.objects import KubeObject, Namespace
 from guardrails.gates.kubernetes.reduction import slim, without_old_templates
 from guardrails.gates.kubernetes.resources import Resource, resource_of
+from guardrails.gates.kubernetes.reviews import (
+    Question,
+    Rules,
+    TokenOwner,
+    may_do,
+    own_rules,
+    owner_of_token,
+)
 from guardrails.gates.kubernetes.transport import Failed, Request, Transport
 from guardrails.gates.snapshot import ListKey, ObjectList, Read, ReadStatus
 
@@ -64,15 +72,6 @@ class _Group(msgspec.Struct, frozen=True):
 
 class _Groups(msgspec.Struct, frozen=True):
     groups: tuple[_Group, ...]
-
-
-class _Access(msgspec.Struct, frozen=True):
-    allowed: bool = False
-    reason: str = ""
-
-
-class _AccessReview(msgspec.Struct, frozen=True):
-    status: _Access
 
 
 class _Version(msgspec.Struct, frozen=True, rename="camel"):
@@ -188,27 +187,27 @@ class KubernetesReader:
         resource = resource_of(kind)
         if resource is None:
             return Read(status=ReadStatus.ERROR, message=f"no kind {kind} is known"), False
-        review = {
-            "apiVersion": "authorization.k8s.io/v1",
-            "kind": "SelfSubjectAccessReview",
-            "spec": {
-                "resourceAttributes": {
-                    "verb": verb,
-                    "group": resource.group,
-                    "resource": resource.plural,
-                    "namespace": namespace if resource.namespaced else "",
-                }
-            },
-        }
-        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-        request = Request(method="POST", path=path, what="ask for access", body=review)
-        try:
-            body = await self._transport.send(request)
-            return Read(), msgspec.json.decode(body, type=_AccessReview).status.allowed
-        except Failed as failed:
-            return failed.read, False
-        except msgspec.DecodeError as error:
-            return Read(status=ReadStatus.GARBLED, message=f"{path}: {error}"), False
+        return await may_do(
+            self._transport,
+            Question(
+                verb=verb,
+                group=resource.group,
+                resource=resource.plural,
+                namespace=namespace if resource.namespaced else "",
+            ),
+        )
+
+    async def may(self, question: Question) -> tuple[Read, bool]:
+        """Ask the server whether we may do anything at all, of any kind."""
+        return await may_do(self._transport, question)
+
+    async def rules(self, namespace: str) -> Rules:
+        """Ask the server what we may do in a namespace; every authenticated user may ask."""
+        return await own_rules(self._transport, namespace)
+
+    async def owner_of(self, token: str, *, audiences: Sequence[str] = ()) -> TokenOwner:
+        """Ask the server whose a token is; needs the right to create `tokenreviews`."""
+        return await owner_of_token(self._transport, token, audiences=audiences)
 
     async def _serves(self, group: str) -> bool:
         """Tell whether the cluster knows an API group; asked once for many lists.
