@@ -33,6 +33,7 @@ def cleaned(
     memo: Memo | None = None,
     redact: Callable[[str], str] = redacted,
     ledger: Known = nothing_known,
+    recall: bool = True,
 ) -> Cleaned:
     """Return what is sent, and what was left out.
 
@@ -47,9 +48,14 @@ def cleaned(
         memo: Remembers what the filters made of a text, so that only new ones cost something.
         redact: Hides the secrets of a text.
         ledger: What tools said of objects, for the line that stands where turns went.
+        recall: Whether the model can ask for what was left out; it is told how, then.
     """
     work = _Work(
-        settings=settings, measure=measure or Measure(), memo=memo or Memo(), ledger=ledger
+        settings=settings,
+        measure=measure or Measure(),
+        memo=memo or Memo(),
+        ledger=ledger,
+        recall=recall,
     )
     clean = without_quarantined(paired(messages), taken_back or {})
     found, removals = _pinned(clean.messages), [*clean.removals]
@@ -72,10 +78,11 @@ class _Work:
     measure: Measure
     memo: Memo
     ledger: Known
+    recall: bool
 
 
 def _repeats(messages: tuple[Message, ...], work: _Work) -> Cleaned:
-    return without_repeats(messages, memo=work.memo)
+    return without_repeats(messages, memo=work.memo, recall=work.recall)
 
 
 def _thought(messages: tuple[Message, ...], work: _Work) -> Cleaned:
@@ -114,6 +121,7 @@ def _compress(messages: tuple[Message, ...], work: _Work) -> Cleaned:
         recent=settings.recent,
         measure=work.measure,
         memo=work.memo,
+        recall=work.recall,
     )
 
 

@@ -13,9 +13,10 @@ from guardrails.hygiene.messages import Message
 from guardrails.hygiene.recent import Recent
 from guardrails.hygiene.redact import redacted
 from guardrails.hygiene.repeats import Cleaned
+from guardrails.hygiene.texts import TEXT_FILTERS, with_texts
 from guardrails.hygiene.tokens import Measure, characters_of
 from guardrails.hygiene.window import Known, nothing_known
-from guardrails.policy.models import HygieneSettings
+from guardrails.policy.models import FilterName, HygieneSettings
 
 
 class Context:
@@ -52,6 +53,7 @@ class Context:
         agent: str = "",
         taken_back: Mapping[str, str] | None = None,
         ledger: Known = nothing_known,
+        recall: bool = True,
     ) -> Cleaned:
         """Return what is sent in place of the messages.
 
@@ -60,6 +62,7 @@ class Context:
             agent: Who sends them, where a run has several; counts are told apart by it.
             taken_back: Why, by the id of each call whose step was taken back.
             ledger: What tools said of objects.
+            recall: Whether the model can ask for what was left out.
         """
         with self._lock:
             found = cleaned(
@@ -70,11 +73,28 @@ class Context:
                 memo=self._memo,
                 redact=self.redacted,
                 ledger=ledger,
+                recall=recall,
             )
             self._memo.settle()
             self._sent[agent] = characters_of(found.messages)
             while len(self._sent) > AGENTS:
                 del self._sent[next(iter(self._sent))]
+            return found
+
+    def cleaned_alone(self, messages: Sequence[Message]) -> tuple[Message, ...]:
+        """Return messages through the filters that need one message alone, and all of them.
+
+        For a part of a conversation whose rest is kept elsewhere: what is no pair in it may be one
+        with what cannot be seen.
+
+        Args:
+            messages: The part, as it is.
+        """
+        with self._lock:
+            names = self._settings.filters
+            alone: list[FilterName] = [name for name in names if name in TEXT_FILTERS]
+            found = with_texts(messages, alone, memo=self._memo, redact=self.redacted)
+            self._memo.settle()
             return found
 
     def counted(self, tokens: int, *, agent: str = "") -> None:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 RECENT = 64
 """Texts that a run hands over between two turns: arguments and results of some thirty calls."""
-RECENT_CHARACTERS = 250_000
-"""The most of them, together. What is longer is read again: 0.1 ms for 100 kB."""
+RECENT_CHARACTERS = 20_000
+"""The most of them, together: what a service holds for each of a thousand runs. What is longer is
+read again: 0.1 ms for 100 kB."""
 
 
 class Recent:

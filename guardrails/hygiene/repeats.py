@@ -25,12 +25,15 @@ class Cleaned:
     removals: tuple[Removal, ...] = ()
 
 
-def without_repeats(messages: Sequence[Message], *, memo: Memo | None = None) -> Cleaned:
+def without_repeats(
+    messages: Sequence[Message], *, memo: Memo | None = None, recall: bool = True
+) -> Cleaned:
     """Put a line in place of each result that a later one stands in for.
 
     Args:
         messages: In order, with their pairs whole.
         memo: Remembers arguments that were read.
+        recall: Whether the model can ask for what was left out.
     """
     ordered = (memo or Memo()).once("ordered", _sorted)
     calls = {call.call_id: call for message in messages for call in message.calls}
@@ -43,7 +46,8 @@ def without_repeats(messages: Sequence[Message], *, memo: Memo | None = None) ->
         removal = None
         if message.role is Role.TOOL and not message.error:
             signature = _signature(calls.get(message.call_id), message, ordered)
-            removal = _removal(message, newest_of.get(signature), newest_text.get(message.text))
+            again, same = newest_of.get(signature), newest_text.get(message.text)
+            removal = _removal(message, again, same, recall=recall)
             newest_of.setdefault(signature, place)
             newest_text.setdefault(message.text, place)
         if removal is None:
@@ -54,7 +58,9 @@ def without_repeats(messages: Sequence[Message], *, memo: Memo | None = None) ->
     return Cleaned(tuple(reversed(found)), tuple(reversed(removals)))
 
 
-def _removal(message: Message, again: int | None, same: int | None) -> Removal | None:
+def _removal(
+    message: Message, again: int | None, same: int | None, *, recall: bool
+) -> Removal | None:
     if message.pinned or len(message.text) < SHORTEST or (again is None and same is None):
         return None
     pointer = pointer_of(message)
@@ -65,7 +71,7 @@ def _removal(message: Message, again: int | None, same: int | None) -> Removal |
             Left.REPEATED,
             "the same call was made again later, and its result stands there",
         )
-    asked = f'; recall("{pointer}") shows this one' if pointer and same is None else ""
+    asked = f'; recall("{pointer}") shows this one' if recall and pointer and same is None else ""
     said = f"[left out: {words}{asked}]"
     return Removal(
         why=why,

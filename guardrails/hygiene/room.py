@@ -24,7 +24,13 @@ NAMES = 0.12
 
 
 def with_room(
-    messages: Sequence[Message], *, tokens: int, recent: int, measure: Measure, memo: Memo
+    messages: Sequence[Message],
+    *,
+    tokens: int,
+    recent: int,
+    measure: Measure,
+    memo: Memo,
+    recall: bool = True,
 ) -> Cleaned:
     """Compress results until all fits, no more than that takes, or as far as it goes.
 
@@ -34,13 +40,14 @@ def with_room(
         recent: Turns from the end that have more.
         measure: How many tokens a text is.
         memo: Remembers the forms of results.
+        recall: Whether the model can ask for what was left out.
     """
     most = measure.characters(tokens, messages=len(messages))
     total = characters_of(messages)
     if total <= most:
         return Cleaned(tuple(messages))
     names = int(most * NAMES)
-    ladder = _ladder(messages, total, recent, memo)
+    ladder = _ladder(messages, total, recent, memo, recall=recall)
     forms = ladder.fitting(most - names)
     whole = {at: messages[at].text for at in forms}
     shown = [replace(m, text=forms[at].text) if at in forms else m for at, m in enumerate(messages)]
@@ -105,10 +112,12 @@ class _Ladder:
         return step if at < self.recent else max(step - RECENT, 0)
 
 
-def _ladder(messages: Sequence[Message], total: int, recent: int, memo: Memo) -> _Ladder:
+def _ladder(
+    messages: Sequence[Message], total: int, recent: int, memo: Memo, *, recall: bool
+) -> _Ladder:
     forms = memo.once("forms", _forms_of)
     results = {
-        at: forms((message.text, message.call_id))
+        at: forms((message.text, message.call_id if recall else ""))
         for at, message in enumerate(messages)
         if message.role is Role.TOOL and not message.pinned
     }

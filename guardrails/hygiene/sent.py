@@ -46,6 +46,7 @@ def sent(
     agent: str = "",
     taken_back: Mapping[str, str] | None = None,
     ledger: Known = nothing_known,
+    recall: bool = True,
 ) -> Sent[M]:
     """Put a list of messages through the filters of a run.
 
@@ -56,9 +57,10 @@ def sent(
         agent: Who sends them, where a run has several.
         taken_back: Why, by the id of each call whose step was taken back.
         ledger: What tools said of objects.
+        recall: Whether the model can ask for what was left out; it is told how, then.
     """
     read = shape.read(messages)
-    found = context.cleaned(read, agent=agent, taken_back=taken_back, ledger=ledger)
+    found = context.cleaned(read, agent=agent, taken_back=taken_back, ledger=ledger, recall=recall)
     written = shape.write(messages, found.messages)
     same = len(written) == len(messages) and all(map(operator.is_, written, messages))
     return Sent(

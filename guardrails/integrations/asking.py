@@ -44,7 +44,7 @@ async def ask(guard: Guard, session: Session) -> None:
         _ask_by_interrupt(guard, session)
         return
     for question in session.state.questions:
-        text = await guard.ask(question)
+        text = await guard.put(session, question)
         if text is None or not text.strip():
             guard.give_up_asking(session, detail="nobody answered")
             return
@@ -67,7 +67,7 @@ def take(guard: Guard, session: Session, reply: object) -> None:
     A question that an answer brings up is another one, and is asked.
     """
     questions, asked_at = session.state.questions, session.state.last_at
-    late = timedelta(seconds=guard.settings.fsm.answer_within)
+    late = timedelta(seconds=session.rules.settings.fsm.answer_within)
     if asked_at is not None and guard.clock.now() - asked_at > late:
         guard.give_up_asking(session, detail="the answer came too late")
         return

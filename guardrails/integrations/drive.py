@@ -257,7 +257,7 @@ class _Drive:
         state = self.session.state
         if state.shadow or state.stop is not None:
             return None
-        limit = self.guard.settings.budgets.wall_time
+        limit = self.session.rules.settings.budgets.wall_time
         left = limit - state.elapsed_seconds(self.guard.clock.now())
         return max(0.0, left) + CLOCK_MARGIN
 

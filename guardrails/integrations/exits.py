@@ -15,16 +15,16 @@ from langgraph.graph.message import (  # pyright: ignore[reportMissingTypeStubs]
 from pydantic import BaseModel
 
 from guardrails.actions.claims import read_claim, read_structured_claim
-from guardrails.core.claims import Claim, ClaimKind
+from guardrails.core.claims import Claim
 from guardrails.core.decisions import Decision
 from guardrails.core.events import EndRequested, ExitKind
 from guardrails.core.incident import Goal
 from guardrails.engine import Session
 from guardrails.hygiene.redact import clipped
+from guardrails.integrations.closing import NOT_RUN, claims_success
 from guardrails.integrations.holding import goal_of
 from guardrails.integrations.messages import last_reply, message_text, with_repairs
 from guardrails.integrations.replies import (
-    NOT_RUN,
     OUTCOME_KEY,
     closing_message,
     feedback_message,
@@ -128,8 +128,7 @@ def ending(state: Mapping[str, Any], session: Session) -> Update:
     messages: list[AnyMessage] = state["messages"]
     closing = [] if messages and is_closing(messages[-1]) else [closing_message(result)]
     update["messages"] = _closed(messages, closing, session)
-    claimed = result.claim is not None and result.claim.kind in _CLAIMS_OF_SUCCESS
-    if claimed and state.get("structured_response") is not None:
+    if claims_success(result) and state.get("structured_response") is not None:
         update["structured_response"] = None
     return update
 
@@ -143,9 +142,6 @@ def _closed(
         return _grown(messages, closing)
     session.observe(found.fact)
     return [*found.update(messages), *closing]
-
-
-_CLAIMS_OF_SUCCESS = frozenset({ClaimKind.MITIGATED, ClaimKind.DIAGNOSED})
 
 
 def _without_calls(reply: AIMessage, goal: Goal) -> EndRequested:

@@ -5,7 +5,6 @@ cannot be read becomes text.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from hashlib import blake2b
 from typing import Any, Final, cast
 
 import msgspec
@@ -33,6 +32,7 @@ from guardrails.core.events import (
 from guardrails.core.ids import CallId
 from guardrails.core.toolaction import ToolAnnotations
 from guardrails.hygiene.redact import clipped
+from guardrails.integrations.returned import returned_text
 
 _FINISH_KEYS = ("finish_reason", "stop_reason", "done_reason")
 """Where providers put it: OpenAI and Google, Anthropic, Ollama."""
@@ -107,14 +107,7 @@ def returned_of(
     if status is None:
         failed = isinstance(value, ToolMessage) and value.status == "error"
         status = ToolStatus.ERROR if failed else ToolStatus.OK
-    return ToolReturned(
-        call_id=CallId(call_id),
-        tool=tool,
-        status=status,
-        text=clipped(text, TEXT_LIMIT),
-        digest=blake2b(text.encode(errors="replace"), digest_size=16).hexdigest(),
-        size=len(text),
-    )
+    return returned_text(text, call_id=call_id, tool=tool, status=status)
 
 
 def result_in(result: object) -> object:

@@ -25,6 +25,7 @@ from guardrails.core.events import EndRequested, ErrorRaised, ExitKind, PauseRea
 from guardrails.engine import Session
 from guardrails.hygiene.redact import clipped
 from guardrails.integrations.asking import answers_told
+from guardrails.integrations.closing import stopped_words
 from guardrails.integrations.exits import Update, ending, leaving, refusal, refused_calls_only
 from guardrails.integrations.mending import answers_to_unreadable
 from guardrails.integrations.messages import (
@@ -40,7 +41,6 @@ from guardrails.integrations.recalling import RECALL, is_recall
 from guardrails.integrations.replies import (
     closing_message,
     stopped_message,
-    stopped_words,
     stream_event,
 )
 from guardrails.integrations.seen import first_time, was_seen

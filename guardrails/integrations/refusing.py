@@ -26,12 +26,13 @@ from guardrails.engine import Session
 from guardrails.errors import UsageError
 from guardrails.hygiene.redact import clipped
 from guardrails.integrations.claiming import OnRefusal, ReadClaim, end_of, resets_of
+from guardrails.integrations.closing import NOT_RUN
 from guardrails.integrations.holding import goal_of
 from guardrails.integrations.langgraph.shape import Graph, Shape
 from guardrails.integrations.mending import answers_to_unreadable
 from guardrails.integrations.messages import repairs, with_repairs
 from guardrails.integrations.passes import Pass, Way
-from guardrails.integrations.replies import NOT_RUN, feedback_message, marked_refused
+from guardrails.integrations.replies import feedback_message, marked_refused
 from guardrails.integrations.surgery import surgery_on
 
 _JUDGED = {Reason.GATE_FAILED, Reason.GATE_PENDING, Reason.GATE_UNKNOWN, Reason.REGRESSED}

@@ -1,7 +1,7 @@
 """Decisions in LangChain's forms: what goes into the history, the state and the stream.
 
-The sentences for the model come with the decision. The few that stand here say only what a
-framework forces an adapter to say: why a call has no result, and how a run ended.
+The sentences for the model come with the decision, and those about an end from
+`guardrails.integrations.closing`.
 """
 
 from typing import Any, Literal, TypedDict
@@ -10,10 +10,10 @@ import msgspec
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from guardrails.core.decisions import Decision
-from guardrails.core.outcome import Outcome
 from guardrails.core.result import RunResult
 from guardrails.engine import Session
-from guardrails.engine.words import ALREADY_ENDED, STOPPED
+from guardrails.engine.words import ALREADY_ENDED
+from guardrails.integrations.closing import closing_words, stopped_words
 
 OUTCOME_KEY = "guardrails_outcome"
 """State key under which a graph's result carries the typed outcome."""
@@ -21,16 +21,6 @@ OUTCOME_KEY = "guardrails_outcome"
 MARK = "guardrails"
 """Key in a message's `response_metadata` for what the guard made of it. Providers are never sent
 this field."""
-
-NOT_RUN = "This call was not run."
-"""Result of a call that nobody answered when the agent was stopped or sent back."""
-
-_CLOSINGS = {
-    Outcome.UNRESOLVED: "The incident is not resolved",
-    Outcome.ESCALATED: "The incident is not confirmed as resolved and needs a person",
-    Outcome.UNVERIFIABLE: "It could not be verified that the incident is resolved",
-    Outcome.ABORTED: "The work on the incident was broken off",
-}
 
 
 class OutcomeState(TypedDict):
@@ -103,17 +93,10 @@ def closing_message(result: RunResult) -> AIMessage:
     It stands after the agent's own claim, so that whoever reads the end of the history, or takes
     its last message for the answer, does not read a claim that nobody confirmed.
     """
-    head = _CLOSINGS.get(result.outcome, "The run ended")
-    detail = f": {result.detail}" if result.detail else ""
     return AIMessage(
-        content=f"{head} (outcome: {result.outcome}, reason: {result.reason}){detail}",
+        content=closing_words(result),
         response_metadata={MARK: {"outcome": str(result.outcome)}},
     )
-
-
-def stopped_words(session: Session) -> str:
-    """Return what a call is answered with when the run takes no further calls."""
-    return ALREADY_ENDED if session.outcome is not None else STOPPED
 
 
 def stopped_message(session: Session) -> AIMessage:

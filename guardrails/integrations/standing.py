@@ -215,6 +215,4 @@ def _config() -> Mapping[str, object]:
 
 def _begin(guard: Guard, key: SessionKey, *, incident: Incident | None, model: str) -> Session:
     thread = SessionKey(key.partition("#")[0])
-    session = guard.begin(thread, adapter=ADAPTER, incident=incident, model=model)
-    guard.store.put(key, session)
-    return session
+    return guard.begin(thread, adapter=ADAPTER, incident=incident, model=model, also=key)

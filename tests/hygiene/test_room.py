@@ -69,6 +69,16 @@ def test_a_result_becomes_a_pointer_before_its_turn_goes() -> None:
     assert {removal.why for removal in left.removals} == {Left.COMPRESSED}
 
 
+def test_nobody_is_told_of_a_tool_that_is_not_there() -> None:
+    """Behind the model proxy there is no `recall`; the rest is said as ever."""
+    messages = history(CALM, *(f"{CALM}{n}" for n in range(12)))
+    left = Context(HygieneSettings(tokens=900)).cleaned(messages, recall=False)
+    texts = results(left.messages)
+    size = len(CALM) + 1
+    assert f"[left out: a result of {size:,} characters]" in texts
+    assert not [text for text in texts if "recall(" in text]
+
+
 def test_the_result_fits_wherever_it_can() -> None:
     """Notes and lists of names are within the budget."""
     messages = history(*(f"{CALM}{n}" for n in range(6)))

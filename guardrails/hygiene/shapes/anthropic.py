@@ -75,7 +75,8 @@ def _read(message: Json, at: int) -> Iterator[Message]:
             part += 1
     others = [block for block in blocks if block.get("type") != "tool_result"]
     if others or not part:
-        yield Message(role=Role.USER, text=text_of(others), at=at, part=part)
+        role = Role.SYSTEM if message.get("role") == "system" else Role.USER
+        yield Message(role=role, text=text_of(others), at=at, part=part)
 
 
 def _thought(block: Json) -> str:
