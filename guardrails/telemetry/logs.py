@@ -21,6 +21,34 @@ class Logger(Protocol):
         ...
 
 
+class SteadyStream:
+    """A stream for lines beside the work: one that cannot be written is counted, and lost.
+
+    Args:
+        stream: Where to write.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.lost = 0
+        """Writes that failed: the disk is full, or nobody reads any more."""
+
+    def write(self, text: str) -> int:
+        """Write, or count."""
+        try:
+            return self._stream.write(text)
+        except (OSError, ValueError):
+            self.lost += 1
+            return len(text)
+
+    def flush(self) -> None:
+        """Flush, or count."""
+        try:
+            self._stream.flush()
+        except (OSError, ValueError):
+            self.lost += 1
+
+
 class StructlogHook:
     """Logs every record. Allowed calls are at debug, what the guard held at warning."""
 
@@ -50,7 +78,7 @@ def json_logger(stream: TextIO, *, level: int = logging.INFO) -> Logger:
             structlog.WriteLogger(stream),
             processors=_processors(),
             wrapper_class=structlog.make_filtering_bound_logger(level),
-        ),
+        ).bind(),  # once, and not anew for each line, also of those that are not written
     )
 
 

@@ -1,8 +1,9 @@
+import errno
 import io
 import json
 import logging
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO, cast
 
 import pytest
 import structlog
@@ -13,7 +14,7 @@ from guardrails.core.hooks import Record, RunEnded
 from guardrails.core.ids import CallId, RunId
 from guardrails.core.outcome import Outcome
 from guardrails.engine import Guard, SessionKey
-from guardrails.telemetry.logs import StructlogHook, configure_json_logs, json_logger
+from guardrails.telemetry.logs import SteadyStream, StructlogHook, configure_json_logs, json_logger
 
 RUN = RunId("run-1")
 AT = datetime(2026, 11, 23, tzinfo=UTC)
@@ -156,3 +157,27 @@ def test_a_program_can_log_json_everywhere(records: list[Record]) -> None:
     first, second = (json.loads(line) for line in stream.getvalue().splitlines())
     assert first["event"] == "guarded_agent.run.started"
     assert (second["event"], second["port"], second["level"]) == ("other", 1, "warning")
+
+
+class FullDisk(io.StringIO):
+    """A stream that cannot be written."""
+
+    full = True
+
+    def write(self, text: str, /) -> int:
+        """Fail while it is full."""
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(text)
+
+
+def test_a_full_disk_loses_lines_and_breaks_nothing() -> None:
+    """What is logged beside the work is counted as lost, and goes on when there is room."""
+    disk = FullDisk()
+    steady = SteadyStream(disk)
+    logger = json_logger(cast("TextIO", steady))
+    logger.log(logging.INFO, "one")
+    assert steady.lost >= 1
+    disk.full = False
+    logger.log(logging.INFO, "two")
+    assert [json.loads(line)["event"] for line in disk.getvalue().splitlines() if line] == ["two"]
