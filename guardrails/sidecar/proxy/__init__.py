@@ -1,0 +1,1 @@
+"""The model proxy: guards an agent by its base URL alone."""

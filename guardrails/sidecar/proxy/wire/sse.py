@@ -1,0 +1,141 @@
+"""Server-sent events, in and out, and text in pieces of a size that clients show as it comes."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from guardrails.sidecar.proxy.wire.base import WireError
+
+PIECE = 160
+"""Most characters of one delta. The turn is whole when it is sent, so small pieces gain nothing;
+terminals that draw each delta still show a line or two at a time."""
+
+COMMENT = b": ping\n\n"
+"""Keeps a connection open; the standard tells clients to pass over it."""
+
+_LINE_END = re.compile(rb"[\r\n]")
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of a stream."""
+
+    name: str
+    """Empty if it has none."""
+    data: str
+
+
+class EventDecoder:
+    r"""Cuts bytes, however they were chunked, into events.
+
+    >>> decoder = EventDecoder()
+    >>> decoder.feed(b"event: ping\ndata: {}\n")
+    []
+    >>> decoder.feed(b"\n")
+    [Event(name='ping', data='{}')]
+    """
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+        self._after_cr = False
+        self._begun = False
+        self._name = ""
+        self._data: list[str] = []
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        """Take what came and return the events that it ended.
+
+        Raises:
+            WireError: A line is no UTF-8.
+        """
+        return [event for line in self._lines(chunk) if (event := self._line(line)) is not None]
+
+    def end(self) -> list[Event]:
+        """Return the event that the end of the stream cut off: some servers leave out its end."""
+        lines = [bytes(self._rest), b""]
+        self._rest.clear()
+        return [event for line in lines if (event := self._line(line)) is not None]
+
+    def _lines(self, chunk: bytes) -> Iterator[bytes]:
+        if self._after_cr and chunk:
+            self._after_cr = False
+            chunk = chunk.removeprefix(b"\n")
+        scanned = len(self._rest)
+        self._rest += chunk
+        start = 0
+        while True:
+            found = _LINE_END.search(self._rest, max(start, scanned))
+            if found is None:
+                break
+            end = found.start()
+            yield bytes(self._rest[start:end])
+            start = end + 1
+            if self._rest[end] == ord("\r"):
+                if start == len(self._rest):
+                    self._after_cr = True
+                elif self._rest[start] == ord("\n"):
+                    start += 1
+        del self._rest[:start]
+
+    def _line(self, raw: bytes) -> Event | None:
+        if not self._begun:
+            raw = raw.removeprefix(_BOM)
+            self._begun = True
+        if not raw:
+            return self._dispatch()
+        try:
+            name, _, value = raw.decode().partition(":")
+        except UnicodeDecodeError as error:
+            raise WireError("The model server's stream is not UTF-8.") from error
+        value = value.removeprefix(" ")
+        if name == "data":
+            self._data.append(value)
+        elif name == "event":
+            self._name = value
+        return None
+
+    def _dispatch(self) -> Event | None:
+        name, data = self._name, self._data
+        self._name, self._data = "", []
+        return Event(name, "\n".join(data)) if data else None
+
+
+def frame(data: Mapping[str, Any], *, name: str = "") -> bytes:
+    """Return one event with an object as its data."""
+    head = f"event: {name}\n".encode() if name else b""
+    return head + b"data: " + msgspec.json.encode(data) + b"\n\n"
+
+
+def pieces(text: str, size: int = PIECE) -> Iterator[str]:
+    """Yield a text in pieces, cut behind white space where there is some.
+
+    >>> list(pieces("the pods are ready", 9))
+    ['the pods ', 'are ready']
+    """
+    start = 0
+    while len(text) - start > size:
+        end = start + size
+        space = max(text.rfind(" ", start, end), text.rfind("\n", start, end))
+        end = space + 1 if space > start else end
+        yield text[start:end]
+        start = end
+    if start < len(text):
+        yield text[start:]
+
+
+def data_object(data: str) -> dict[str, Any]:
+    """Read the data of an event.
+
+    Raises:
+        WireError: It is no JSON object.
+    """
+    try:
+        return msgspec.json.decode(data.encode(), type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+        raise WireError(
+            f"The model server sent an event that is no JSON object: {error}"
+        ) from error
