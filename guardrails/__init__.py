@@ -19,11 +19,10 @@ if TYPE_CHECKING:
     from guardrails.core.claims import Claim, ClaimKind
     from guardrails.core.decisions import Decision
     from guardrails.core.events import Event
-    from guardrails.core.evidence import Evidence, GateReport, GateVerdict, Tier
+    from guardrails.core.evidence import Evidence, GateReport, GateVerdict
     from guardrails.core.findings import Finding
     from guardrails.core.hooks import Hook
     from guardrails.core.incident import AlertMatcher, Goal, Incident, Slo, Workload
-    from guardrails.core.mast import FailureMode
     from guardrails.core.outcome import Outcome
     from guardrails.core.result import RunResult
     from guardrails.engine import Guard, Session, replay
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from guardrails.policy.incidents import load_incident
     from guardrails.policy.load import load_settings
     from guardrails.policy.models import Settings
+    from guardrails.sidecar.client import RemoteGuard, connect
     from guardrails.telemetry.jsonl import TraceFileHook
     from guardrails.telemetry.logs import StructlogHook
     from guardrails.telemetry.metrics import PrometheusHook
@@ -57,7 +57,6 @@ _HOMES = {
     "Event": "core.events",
     "Evidence": "core.evidence",
     "EvidenceGate": "gates.evidence_gate",
-    "FailureMode": "core.mast",
     "Finding": "core.findings",
     "Gate": "gates.base",
     "GateReport": "core.evidence",
@@ -72,15 +71,16 @@ _HOMES = {
     "Outcome": "core.outcome",
     "Prometheus": "gates.alerts.prometheus",
     "PrometheusHook": "telemetry.metrics",
+    "RemoteGuard": "sidecar.client",
     "RunResult": "core.result",
     "Session": "engine",
     "Settings": "policy.models",
     "Slo": "core.incident",
     "StructlogHook": "telemetry.logs",
-    "Tier": "core.evidence",
     "TraceFileHook": "telemetry.jsonl",
     "Workload": "core.incident",
     "clean_context": "integrations.sending",
+    "connect": "sidecar.client",
     "drive": "integrations.drive",
     "guard": "integrations.langgraph",
     "guard_tools": "integrations.tools",
@@ -100,7 +100,6 @@ __all__ = [
     "Event",
     "Evidence",
     "EvidenceGate",
-    "FailureMode",
     "Finding",
     "Gate",
     "GateReport",
@@ -115,15 +114,16 @@ __all__ = [
     "Outcome",
     "Prometheus",
     "PrometheusHook",
+    "RemoteGuard",
     "RunResult",
     "Session",
     "Settings",
     "Slo",
     "StructlogHook",
-    "Tier",
     "TraceFileHook",
     "Workload",
     "clean_context",
+    "connect",
     "drive",
     "guard",
     "guard_tools",
