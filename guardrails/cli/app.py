@@ -20,6 +20,7 @@ from guardrails.cli import (
     fsm,
     policy,
     run,
+    serve,
     stdout,
     tag,
     trace,
@@ -49,6 +50,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("verify")(verify.verify)
 app.command("doctor")(doctor.doctor)
+app.command("serve")(serve.serve)
 app.command("tag")(tag.tag)
 app.command("vectors")(vectors.vectors)
 app.add_typer(baseline.app, name="baseline")

@@ -3,6 +3,7 @@
 import asyncio
 import select
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from typing import TextIO
@@ -19,7 +20,7 @@ WIDTH = 400
 
 
 def terminal_asker(
-    printer: Printer, *, seconds: float, stream: TextIO | None = None
+    printer: Printer, *, seconds: float, stream: TextIO | None = None, elsewhere: str = ""
 ) -> Callable[[Question], Awaitable[str | None]]:
     """Return the function that puts questions to the person at the terminal.
 
@@ -27,6 +28,8 @@ def terminal_asker(
         printer: What shows the run; its live view stands still while somebody types.
         seconds: How long an answer is waited for.
         stream: Where answers come from; standard input when left out.
+        elsewhere: URL of a service at which others can answer. Without a terminal they are waited
+            for, until whoever asks does not wait any more.
 
     Returns:
         A function that returns what was typed, or None: when nobody can type (no terminal), when
@@ -39,19 +42,30 @@ def terminal_asker(
             # Whoever wrote the incident wrote this too, so it is foreign text.
             for line in described(question).splitlines():
                 printer.say(printable(line, width=WIDTH))
+            if elsewhere:
+                printer.say(
+                    f"An operator can answer at {elsewhere}: POST /v1/sessions/RUN/answers, with "
+                    f"question {printable(question.id, width=WIDTH)!r}."
+                )
+                if not source.isatty():
+                    await asyncio.Event().wait()
             if not source.isatty():
                 printer.say("nobody can answer here; the run goes on without changes")
                 return None
             printer.say("Answer by number or in words; an empty line means that you cannot say.")
-            return await asyncio.to_thread(_line, source, seconds)
+            over = threading.Event()
+            try:
+                return await asyncio.to_thread(_line, source, seconds, over)
+            finally:
+                over.set()
 
     return ask
 
 
-def _line(source: TextIO, seconds: float) -> str | None:
-    """Read a line, for as long as there is time."""
+def _line(source: TextIO, seconds: float, over: threading.Event) -> str | None:
+    """Read a line, for as long as there is time and somebody wants it."""
     deadline = time.monotonic() + seconds
-    while (left := deadline - time.monotonic()) > 0:
+    while (left := deadline - time.monotonic()) > 0 and not over.is_set():
         ready, _, _ = select.select([source], [], [], min(LISTEN_SECONDS, left))
         if ready:
             return source.readline().strip() or None

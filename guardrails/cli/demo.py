@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from guardrails.cli.graphs import INSTALL_LANGGRAPH, Built
+from guardrails.cli.guards import LocalGuard
 from guardrails.cli.settings import parse_assignments
 from guardrails.cli.sources import SourceOptions, open_sources
 from guardrails.cli.stages import Say, Stage
@@ -73,10 +74,10 @@ class DemoPlan:
             )
             stack.callback(sources.close)
             yield Stage(
-                settings=self.settings,
                 incident=stage.incident,
-                sources=sources,
-                baseline=(stage.baseline,),
+                guard=LocalGuard(
+                    settings=self.settings, sources=sources, baseline=(stage.baseline,)
+                ),
                 build=_Builder(stage=stage, pace=self.pace),
             )
 

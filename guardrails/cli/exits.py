@@ -8,7 +8,15 @@ from typing import assert_never
 
 from guardrails.core.evidence import GateVerdict
 from guardrails.core.outcome import Outcome
-from guardrails.errors import GuardrailsError, InstallationConflict, SourceError, UsageError
+from guardrails.errors import (
+    GuardrailsError,
+    InstallationConflict,
+    RefusedError,
+    ServiceError,
+    SourceError,
+    StoreError,
+    UsageError,
+)
 
 
 class ExitCode(IntEnum):
@@ -29,7 +37,8 @@ class ExitCode(IntEnum):
     ABORTED = 6
     """The agent broke off with an error."""
     SOURCE = 7
-    """Kubernetes, Prometheus or Alertmanager cannot be reached or read; `doctor`: likewise."""
+    """Kubernetes, Prometheus, Alertmanager, the guard's service or the store of runs cannot be
+    reached or read; `doctor`: likewise."""
     DIFFERENT = 8
     """A replay came to another result than the one stored."""
     INTERRUPTED = 130
@@ -75,9 +84,9 @@ def of_verdict(verdict: GateVerdict) -> ExitCode:
 def of_error(error: GuardrailsError) -> ExitCode:
     """Return the exit code of an error that ends a command."""
     match error:
-        case UsageError() | InstallationConflict():
+        case UsageError() | InstallationConflict() | RefusedError():
             return ExitCode.USAGE
-        case SourceError():
+        case SourceError() | ServiceError() | StoreError():
             return ExitCode.SOURCE
         case _:
             return ExitCode.BUG

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from guardrails.cli.files import check_writable
 from guardrails.cli.graphs import Built, build_graph
+from guardrails.cli.guards import LocalGuard
 from guardrails.cli.incidents import read_incident
 from guardrails.cli.settings import read_settings
 from guardrails.cli.sources import SourceOptions, in_scope, open_sources
@@ -78,8 +79,8 @@ class TargetPlan:
         request = self.request
         # The user's code runs here: after everything that can be wrong without it.
         loaded = load_object(request.target)
-        claim = _function(request.claim, "--claim")
-        on_refusal = _function(request.on_refusal, "--on-refusal")
+        claim = function_of(request.claim, "--claim")
+        on_refusal = function_of(request.on_refusal, "--on-refusal")
         sources = open_sources(
             SourceOptions(
                 kubeconfig=request.kubeconfig,
@@ -91,12 +92,14 @@ class TargetPlan:
         )
         with contextlib.closing(sources):
             yield Stage(
-                settings=self.settings,
                 incident=in_scope(self.incident, sources),
-                sources=sources,
-                baseline=request.baseline,
-                manifests=request.manifests,
-                build=_builder(loaded, request.model, say),
+                guard=LocalGuard(
+                    settings=self.settings,
+                    sources=sources,
+                    baseline=request.baseline,
+                    manifests=request.manifests,
+                ),
+                build=graph_builder(loaded, request.model, say),
                 graph_input=request.graph_input,
                 claim=claim,
                 on_refusal=on_refusal,
@@ -131,7 +134,9 @@ def plan_run(request: RunRequest) -> TargetPlan:
     return TargetPlan(request=request, settings=settings, incident=incident)
 
 
-def _builder(loaded: Loaded, model: str, say: Say) -> Callable[[Guard, AsyncExitStack], Any]:
+def graph_builder(loaded: Loaded, model: str, say: Say) -> Callable[[Guard, AsyncExitStack], Any]:
+    """Return what makes the graph of a target, in the event loop of the run."""
+
     async def build(_: Guard, stack: AsyncExitStack) -> Built:
         built = await build_graph(loaded, model=model, stack=stack)
         if model and not built.took_model:
@@ -141,7 +146,12 @@ def _builder(loaded: Loaded, model: str, say: Say) -> Callable[[Guard, AsyncExit
     return build
 
 
-def _function(target: str | None, option: str) -> Callable[..., Any] | None:
+def function_of(target: str | None, option: str) -> Callable[..., Any] | None:
+    """Load the function that an option names.
+
+    Raises:
+        UsageError: It is no function.
+    """
     if target is None:
         return None
     loaded = load_object(target)

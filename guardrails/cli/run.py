@@ -1,5 +1,6 @@
 """`guarded-agent run`: an agent works an incident, and its end is accepted on evidence only."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -9,8 +10,12 @@ from guardrails.cli import options
 from guardrails.core.incident import Goal
 from guardrails.errors import UsageError
 
+ENV_URL = "GUARDED_AGENT_URL"
+"""Said again in the client, which takes too long to load for `--help`."""
+
 
 def run(  # noqa: PLR0913  # one parameter per option
+    ctx: typer.Context,
     target: Annotated[
         str | None,
         typer.Argument(
@@ -57,6 +62,37 @@ def run(  # noqa: PLR0913  # one parameter per option
     alertmanager: options.Alertmanager = None,
     baseline: options.Baseline = None,
     reference: options.Manifests = None,
+    service: Annotated[
+        str | None,
+        typer.Option(
+            "--service",
+            help="URL of a service (`guarded-agent serve`) that guards the run, in place of this "
+            "process; --policy is then the name of a policy that it has.",
+            metavar="URL",
+            envvar=ENV_URL,
+            show_default=False,
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--token-file",
+            help="With --service: file of the bearer token.",
+            metavar="FILE",
+            envvar="GUARDED_AGENT_TOKEN_FILE",
+            show_default=False,
+        ),
+    ] = None,
+    ca_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--ca-file",
+            help="With --service: certificates that its own is verified with.",
+            metavar="FILE",
+            envvar="GUARDED_AGENT_CA_FILE",
+            show_default=False,
+        ),
+    ] = None,
     graph_input: Annotated[
         str | None,
         typer.Option(
@@ -100,6 +136,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     the facts and goes on. The exit code says how the run ended.
     """
     del debug  # acted on by `run_cli`
+    given = _given(ctx)
     # The run loads LangGraph, which takes seconds; `--help` must not.
     if demo:
         from guardrails.cli.demo import demo_plan, list_scenarios  # noqa: PLC0415
@@ -114,6 +151,7 @@ def run(  # noqa: PLR0913  # one parameter per option
             namespace=namespace,
             baseline=baseline,
             reference=reference,
+            service=service if given("service") else None,
         )
         if refused:
             raise UsageError(f"--demo brings its own cluster and agent; leave out {refused}")
@@ -133,35 +171,51 @@ def run(  # noqa: PLR0913  # one parameter per option
                 "which agent? give TARGET as module:attribute, file.py:attribute or a name in "
                 "langgraph.json, or try --demo"
             )
-        plan = plan_run(
-            RunRequest(
-                target=target,
-                task=task,
-                goal=goal,
-                incident=incident,
-                alert_payload=alert_payload,
-                namespaces=tuple(namespace or ()),
-                policy=policy,
-                profile=profile,
-                assignments=tuple(assignments or ()),
-                model=model,
-                kubeconfig=kubeconfig,
-                context=context,
-                prometheus=prometheus,
-                alertmanager=alertmanager,
-                baseline=tuple(baseline or ()),
-                manifests=tuple(reference or ()),
-                graph_input=graph_input or "",
-                claim=claim,
-                on_refusal=on_refusal,
-                trace=trace,
-                shadow=shadow,
-                watch=watch,
-            )
+        request = RunRequest(
+            target=target,
+            task=task,
+            goal=goal,
+            incident=incident,
+            alert_payload=alert_payload,
+            namespaces=tuple(namespace or ()),
+            policy=policy,
+            profile=profile,
+            assignments=tuple(assignments or ()),
+            model=model,
+            kubeconfig=kubeconfig,
+            context=context,
+            prometheus=prometheus,
+            alertmanager=alertmanager,
+            baseline=tuple(baseline or ()),
+            manifests=tuple(reference or ()),
+            graph_input=graph_input or "",
+            claim=claim,
+            on_refusal=on_refusal,
+            trace=trace,
+            shadow=shadow,
+            watch=watch,
         )
+        if service:
+            from guardrails.cli.remote import plan_remote  # noqa: PLC0415
+            from guardrails.sidecar.client import Endpoint  # noqa: PLC0415
+
+            endpoint = Endpoint.of(service, token_file=token_file, ca_file=ca_file)
+            plan = plan_remote(request, endpoint, given=given)
+        else:
+            plan = plan_run(request)
     from guardrails.cli.running import execute  # noqa: PLC0415
 
     raise typer.Exit(execute(plan, output=output))
+
+
+def _given(ctx: typer.Context) -> Callable[[str], bool]:
+    """Return what tells whether a parameter was given on the command line itself."""
+
+    def given(name: str) -> bool:
+        source = ctx.get_parameter_source(name)
+        return source is not None and source.name == "COMMANDLINE"
+
+    return given
 
 
 def _beside_demo(**given: object) -> str:

@@ -13,20 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from guardrails.cli import panel, stdout
-from guardrails.cli.asking import terminal_asker
 from guardrails.cli.exits import ExitCode, of_outcome
 from guardrails.cli.inputs import graph_input
 from guardrails.cli.options import Output
 from guardrails.cli.output import encode, run_output
 from guardrails.cli.printers import LivePrinter, PlainPrinter, Printer
 from guardrails.cli.signals import run_interruptible
-from guardrails.cli.sources import preflight
 from guardrails.cli.stages import Plan, Stage
-from guardrails.core.clock import SystemClock
 from guardrails.core.hooks import Hook
 from guardrails.core.result import RunResult
 from guardrails.engine import Guard, SessionKey
-from guardrails.gates.evidence_gate import EvidenceGate
 from guardrails.telemetry.jsonl import TraceFileHook
 from guardrails.version import VERSION
 
@@ -79,30 +75,8 @@ async def _run(stage: Stage, model: str, printer: Printer, hooks: list[Hook]) ->
     # LangGraph takes two seconds to import; what can fail before it has failed by now.
     from guardrails.integrations.drive import drive  # noqa: PLC0415
 
-    clock = SystemClock()
-    warnings = await preflight(
-        stage.sources, stage.incident, has_baseline=bool(stage.baseline or stage.manifests)
-    )
-    for warning in warnings:
-        printer.say(f"warning: {warning}")
-    gate = EvidenceGate(
-        reader=stage.sources.cluster,
-        prometheus=stage.sources.prometheus,
-        alertmanager=stage.sources.alertmanager,
-        settings=stage.settings.gate,
-        clock=clock,
-        baselines=stage.baseline,
-        manifests=stage.manifests,
-    )
-    guard = Guard(
-        settings=stage.settings,
-        gate=gate,
-        incident=stage.incident,
-        hooks=hooks,
-        clock=clock,
-        ask=terminal_asker(printer, seconds=stage.settings.fsm.answer_within),
-    )
     async with AsyncExitStack() as opened:
+        guard = await stage.guard(stage.incident, hooks=hooks, printer=printer, stack=opened)
         built = await stage.build(guard, opened)
         inputs = graph_input(built.graph, stage.incident.task, given=stage.graph_input)
         thread = f"cli-{uuid.uuid4().hex}"

@@ -10,9 +10,8 @@ from guardrails.core.incident import Incident
 
 if TYPE_CHECKING:
     from guardrails.cli.graphs import Built
-    from guardrails.cli.sources import Opened
+    from guardrails.cli.guards import GuardMaker
     from guardrails.engine import Guard
-    from guardrails.policy.models import Settings
 
 Say = Callable[[str], None]
 """Tells the person something beside the run."""
@@ -25,12 +24,9 @@ Build = Callable[["Guard", AsyncExitStack], Coroutine[Any, Any, "Built"]]
 class Stage:
     """Everything around an agent, ready for it to start."""
 
-    settings: "Settings"
     incident: Incident
-    sources: "Opened"
+    guard: "GuardMaker"
     build: Build
-    baseline: tuple[Path, ...] = ()
-    manifests: tuple[Path, ...] = ()
     graph_input: str = ""
     claim: Callable[[Any], Any] | None = None
     on_refusal: Callable[..., Any] | None = None

@@ -9,6 +9,7 @@ import yaml
 from guardrails.cli.sources import Opened
 from guardrails.gates.kubernetes.resources import RESOURCES, Resource
 from guardrails.gates.look import keys_of
+from guardrails.gates.reference.history import HISTORY_LISTS
 from guardrails.gates.registry import DEFAULT_CHECKS, lists_of
 from guardrails.gates.snapshot import ListKey, Read, ReadStatus
 
@@ -60,7 +61,7 @@ async def examine(opened: Opened, namespaces: Sequence[str]) -> list[Symptom]:
     found = [server]
     if server.well:
         found += await asyncio.gather(*(_namespace(opened, name) for name in namespaces))
-        kinds = lists_of(DEFAULT_CHECKS)
+        kinds = lists_of(DEFAULT_CHECKS, more=HISTORY_LISTS)
         found += await asyncio.gather(*(_list(opened, key) for key in keys_of(kinds, namespaces)))
     found += await _prometheus(opened)
     found += await _alertmanager(opened)

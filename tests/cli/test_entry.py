@@ -14,11 +14,15 @@ from guardrails.cli.output import run_output_schema
 from guardrails.core.evidence import GateVerdict
 from guardrails.core.outcome import Outcome
 from guardrails.errors import (
+    DeniedError,
     InstallationConflict,
     InternalError,
     PermanentSourceError,
     PolicyError,
+    RefusedError,
+    StoreError,
     TemporarySourceError,
+    UnreachableError,
 )
 from guardrails.version import VERSION
 
@@ -116,6 +120,10 @@ def test_every_verdict_has_its_exit_code() -> None:
         (InstallationConflict("x"), 2),
         (PermanentSourceError("x"), 7),
         (TemporarySourceError("x"), 7),
+        (UnreachableError("x"), 7),
+        (DeniedError("x"), 7),
+        (StoreError("x"), 7),
+        (RefusedError("x", status=422), 2),
         (InternalError("x"), 1),
     ],
 )
@@ -146,6 +154,7 @@ def test_every_command_and_option_is_documented(cli) -> None:
         "doctor",
         "baseline record",
         "policy check",
+        "serve",
         "trace replay",
         "tag",
         "vectors",
