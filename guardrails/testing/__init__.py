@@ -10,6 +10,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from guardrails.testing.clock import ManualClock
     from guardrails.testing.gates import ScriptedGate, scripted_report
+    from guardrails.testing.model_server import (
+        AskedFor,
+        Dropped,
+        Refused,
+        ScriptedServer,
+        slowly,
+    )
     from guardrails.testing.personas import PERSONAS, Repertoire, persona
     from guardrails.testing.recorder import Recorder
     from guardrails.testing.scripted import ScriptedModel, ScriptEndedError, call, turn
@@ -17,41 +24,51 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AlertRule": "sim",
+    "AskedFor": "model_server",
     "ClusterTime": "sim",
+    "Dropped": "model_server",
     "Flow": "sim",
     "ManualClock": "clock",
     "Match": "sim",
     "PERSONAS": "personas",
     "Recorder": "recorder",
+    "Refused": "model_server",
     "Repertoire": "personas",
     "Respond": "sim",
     "ScriptEndedError": "scripted",
     "ScriptedGate": "gates",
     "ScriptedModel": "scripted",
+    "ScriptedServer": "model_server",
     "SimCluster": "sim",
     "call": "scripted",
     "persona": "personas",
     "scripted_report": "gates",
+    "slowly": "model_server",
     "turn": "scripted",
 }
 
 __all__ = [
     "PERSONAS",
     "AlertRule",
+    "AskedFor",
     "ClusterTime",
+    "Dropped",
     "Flow",
     "ManualClock",
     "Match",
     "Recorder",
+    "Refused",
     "Repertoire",
     "Respond",
     "ScriptEndedError",
     "ScriptedGate",
     "ScriptedModel",
+    "ScriptedServer",
     "SimCluster",
     "call",
     "persona",
     "scripted_report",
+    "slowly",
     "turn",
 ]
 

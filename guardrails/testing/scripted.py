@@ -127,7 +127,7 @@ class ScriptedModel(BaseChatModel):
             raise following
         said = following if isinstance(following, AIMessage) else following(messages)
         # Without an id of its own LangChain numbers the message, so a repeated turn is a new one.
-        return said.model_copy(update={"tool_calls": _numbered(said.tool_calls, at=at)})
+        return said.model_copy(update={"tool_calls": numbered(said.tool_calls, at=at)})
 
 
 def turn(
@@ -181,7 +181,7 @@ def call(tool: str, /, *, call_id: str = "", **arguments: Any) -> ToolCall:
     return ToolCall(type="tool_call", name=tool, args=arguments, id=call_id or None)
 
 
-def _numbered(calls: list[ToolCall], *, at: int) -> list[ToolCall]:
+def numbered(calls: list[ToolCall], *, at: int) -> list[ToolCall]:
     """Give every call that has none an id of its own; providers always send one."""
     return [
         {**one, "id": one["id"] or f"call_{at + 1}_{number}_{uuid.uuid4().hex[:8]}"}

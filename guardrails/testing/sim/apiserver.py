@@ -75,7 +75,7 @@ class ApiServer:
         if target.group in discovery.REVIEW_GROUPS:
             if target.verb != "create":
                 raise method_not_allowed()
-            body = review(user, target.plural, decode_object(request))
+            body = review(user, target.plural, decode_object(request), users=self._users)
             return json_response(body, status=HTTPStatus.CREATED)
         kind = self._authorize(user, target)
         if target.subresource and target.subresource not in kind.subresources:

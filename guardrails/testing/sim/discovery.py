@@ -26,7 +26,10 @@ _REVIEWS: dict[str, tuple[tuple[str, str], ...]] = {
         ("selfsubjectaccessreviews", "SelfSubjectAccessReview"),
         ("selfsubjectrulesreviews", "SelfSubjectRulesReview"),
     ),
-    "authentication.k8s.io/v1": (("selfsubjectreviews", "SelfSubjectReview"),),
+    "authentication.k8s.io/v1": (
+        ("selfsubjectreviews", "SelfSubjectReview"),
+        ("tokenreviews", "TokenReview"),
+    ),
 }
 REVIEW_GROUPS = frozenset(name.partition("/")[0] for name in _REVIEWS)
 

@@ -108,6 +108,10 @@ class Users:
             raise KeyError(f"no user {name!r}; add it with add_user, known are {known}")
         return self._tokens[name]
 
+    def find(self, token: str) -> User | None:
+        """The user of a token; None when it is nobody's."""
+        return self._by_token.get(token)
+
     def authenticate(self, headers: dict[str, str]) -> User:
         """The user of a request.
 
@@ -131,14 +135,19 @@ def refuse(user: User, ask: Ask, *, kind: Kind | None) -> StatusError:
     return forbidden(why, kind=kind, name=ask.name)
 
 
-def review(user: User, plural: str, body: Obj) -> Obj:
-    """Answer a self review.
+def review(user: User, plural: str, body: Obj, *, users: Users) -> Obj:
+    """Answer a review: of oneself, or of whose a token is.
 
     Raises:
-        StatusError: 400 for a review that asks nothing.
+        StatusError: 400 for a review that asks nothing, 403 for one that is not everybody's.
     """
     spec: Obj = part(body, "spec")
     match plural:
+        case "tokenreviews":
+            ask = Ask(verb="create", group="authentication.k8s.io", resource=plural)
+            if not user.may(ask):
+                raise refuse(user, ask, kind=None)
+            return {**body, "status": _owner(users.find(str(spec.get("token", ""))), spec)}
         case "selfsubjectaccessreviews":
             return {**body, "status": _access(user, spec)}
         case "selfsubjectrulesreviews":
@@ -165,6 +174,16 @@ def review(user: User, plural: str, body: Obj) -> Obj:
         case _:
             info = {"username": user.name, "groups": ["system:authenticated"]}
             return {**body, "status": {"userInfo": info}}
+
+
+def _owner(found: User | None, spec: Obj) -> Obj:
+    if found is None:
+        return {"authenticated": False, "error": "[invalid bearer token, token lookup failed]"}
+    return {
+        "authenticated": True,
+        "user": {"username": found.name, "groups": ["system:authenticated"]},
+        "audiences": spec.get("audiences", ["https://kubernetes.default.svc"]),
+    }
 
 
 def _access(user: User, spec: Obj) -> Obj:
