@@ -18,11 +18,11 @@ def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_rules_pass_their_unit_tests() -> None:
     """Each alert fires in the hours that it is for, and in no others."""
-    done = promtool("test", "rules", "tests.yaml")
+    done = promtool("test", "rules", "tests.yaml", "service-tests.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_rules_are_well_formed() -> None:
     """Prometheus would load them."""
-    done = promtool("check", "rules", "guarded-agent.yaml")
+    done = promtool("check", "rules", "guarded-agent.yaml", "guarded-agent-service.yaml")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,10 +57,20 @@ TOOLS = (
     Tool(name="kwok", module="kwok", package="sigs.k8s.io/kwok/cmd/kwok"),
 )
 
+CHART_TOOLS = (
+    Tool(name="helm", module="helm", package="helm.sh/helm/v4/cmd/helm"),
+    Tool(
+        name="kubeconform",
+        module="kubeconform",
+        package="github.com/yannh/kubeconform/cmd/kubeconform",
+    ),
+)
+"""What renders and validates the chart. Kept apart: a new Helm builds no Kubernetes anew."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binaries:
-    """The folder that holds every program of `TOOLS`."""
+    """The folder that holds every program that was asked for."""
 
     directory: Path
 
@@ -68,24 +79,25 @@ class Binaries:
         return self.directory / name
 
 
-def build(*, cache: Path | None = None) -> Binaries:
+def build(tools: Sequence[Tool] = TOOLS, *, cache: Path | None = None) -> Binaries:
     """Return the binaries, building them first when the cache has none for these pins.
 
     Args:
+        tools: The programs.
         cache: Folder of the cache; default `$GUARDED_AGENT_CACHE`, else `.cache` in the repository.
 
     Raises:
         ClusterUnavailableError: Go is missing, or a build failed.
     """
     root = (cache or cache_directory()) / "e2e"
-    key = _cache_key()
+    key = _cache_key(tools)
     target = root / key / "bin"
     if target.is_dir():
         return Binaries(directory=target)
     root.mkdir(parents=True, exist_ok=True)
     with _locked(root / f"{key}.lock"):
         if not target.is_dir():
-            _build_into(root / key, scratch=root / f"{key}.partial")
+            _build_into(root / key, tools, scratch=root / f"{key}.partial")
     return Binaries(directory=target)
 
 
@@ -95,15 +107,36 @@ def cache_directory() -> Path:
     return Path(named).expanduser().resolve() if named else REPO_ROOT / ".cache"
 
 
-def _build_into(target: Path, *, scratch: Path) -> None:
+def module_folder(module: str, path: str) -> Path:
+    """Return the unpacked source of a module that `e2e/go/<module>` pins, for the files in it.
+
+    Raises:
+        ClusterUnavailableError: Go is missing, or the module cannot be fetched.
+    """
+    done = subprocess.run(
+        [_go(), "mod", "download", "-json", path],
+        cwd=GO_MODULES / module,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise ClusterUnavailableError(
+            f"`go mod download {path}` failed in {GO_MODULES / module}: "
+            f"{done.stderr.strip() or done.stdout.strip()}"
+        )
+    return Path(json.loads(done.stdout)["Dir"])
+
+
+def _build_into(target: Path, tools: Sequence[Tool], *, scratch: Path) -> None:
     """Build every tool beside `target` and move the whole in place, so it is there or not."""
     shutil.rmtree(scratch, ignore_errors=True)  # what an interrupted build left
     binaries = scratch / "bin"
     binaries.mkdir(parents=True)
-    _say(f"building {len(TOOLS)} programs into {target} (minutes when Go's own cache is cold)")
+    _say(f"building {len(tools)} programs into {target} (minutes when Go's own cache is cold)")
     began = time.monotonic()
-    for number, tool in enumerate(TOOLS, start=1):
-        _say(f"[{number}/{len(TOOLS)}] {tool.name} from {tool.package}")
+    for number, tool in enumerate(tools, start=1):
+        _say(f"[{number}/{len(tools)}] {tool.name} from {tool.package}")
         _go_build(tool, output=binaries / tool.name)
     scratch.rename(target)
     _say(f"built in {time.monotonic() - began:.0f} s")
@@ -142,12 +175,12 @@ def _build_flags() -> list[str]:
     return ["-mod=readonly", "-trimpath", "-ldflags", " ".join(["-s", "-w", *variables])]
 
 
-def _cache_key() -> str:
+def _cache_key(tools: Sequence[Tool]) -> str:
     digest = hashlib.sha256()
     for name in ("go.mod", "go.sum"):
-        for module in sorted({tool.module for tool in TOOLS}):
+        for module in sorted({tool.module for tool in tools}):
             digest.update((GO_MODULES / module / name).read_bytes())
-    digest.update(repr((TOOLS, _build_flags())).encode())
+    digest.update(repr((tuple(tools), _build_flags())).encode())
     version = subprocess.run([_go(), "version"], capture_output=True, text=True, check=True)
     digest.update(version.stdout.encode())
     return digest.hexdigest()[:16]
@@ -177,4 +210,5 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{build().directory}\n")
+    for chosen in (TOOLS, CHART_TOOLS):
+        sys.stdout.write(f"{build(chosen).directory}\n")

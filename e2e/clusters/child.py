@@ -62,6 +62,11 @@ class Child:
         """Whether it was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def code(self) -> int | None:
+        """What it ended with by itself, `None` when it has not."""
+        return self._process.poll() if self._process else None
+
     def start(self) -> None:
         """Start the process; it is not ready yet."""
         if self.running:

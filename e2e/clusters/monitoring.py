@@ -139,7 +139,7 @@ def program(name: str) -> str:
     """
     found = shutil.which(name)
     if found is None and os.geteuid() == 0 and shutil.which("apt-get") is not None:
-        _install(PACKAGES[name])
+        install_package(PACKAGES[name])
         found = shutil.which(name)
     if found is None:
         wanted = " ".join(PACKAGES.values())
@@ -150,7 +150,12 @@ def program(name: str) -> str:
     return found
 
 
-def _install(package: str) -> None:
+def install_package(package: str) -> None:
+    """Install a Debian package.
+
+    Raises:
+        ClusterUnavailableError: It cannot be installed.
+    """
     sys.stderr.write(f"e2e: installing the Debian package {package}\n")
     for arguments in (["update"], ["install", "-y", "--no-install-recommends", package]):
         done = subprocess.run(

@@ -20,7 +20,7 @@ import msgspec
 
 from e2e.api import KubernetesApi
 from e2e.kubelet.events import EventRecorder
-from e2e.kubelet.inputs import Keys, NodeInputs
+from e2e.kubelet.inputs import Keys, NodeInputs, run_by_a_test
 from e2e.kubelet.lifecycle import ContainerLife, waiting
 from e2e.kubelet.logs import LogBook, serve_logs
 from e2e.kubelet.pods import PodLife, look, status_of
@@ -55,7 +55,7 @@ class NodeAgent:
             secrets={key: _decoded(data) for key, data in self._data("secrets").items()},
         )
         for pod in pods:
-            if pod.metadata.deletion_timestamp is None:
+            if pod.metadata.deletion_timestamp is None and not run_by_a_test(pod):
                 self._advance(pod, inputs=inputs, now=now, taken=pods)
         alive = {pod.metadata.uid for pod in pods}
         self._lives = {uid: life for uid, life in self._lives.items() if uid in alive}

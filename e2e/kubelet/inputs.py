@@ -17,6 +17,9 @@ KNOWN_IMAGES = re.compile(
 )
 """The images this node can pull; every other one does not exist in any registry."""
 
+RUN_BY_A_TEST = "suite.example/"
+"""Images of this registry are left alone: `e2e/sidecar/node.py` runs them as processes."""
+
 Keys = Mapping[tuple[str, str], Mapping[str, str]]
 """Data by (namespace, name)."""
 
@@ -36,6 +39,11 @@ class ConfigError(Exception):
 def image_exists(image: str) -> bool:
     """Tell whether an image can be pulled."""
     return KNOWN_IMAGES.match(image) is not None
+
+
+def run_by_a_test(pod: Pod) -> bool:
+    """Tell whether a test plays the kubelet of a pod."""
+    return any(each.image.startswith(RUN_BY_A_TEST) for each in pod.spec.containers)
 
 
 def environment(container: Container, *, pod: Pod, inputs: NodeInputs) -> dict[str, str]:
