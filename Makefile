@@ -13,7 +13,7 @@ ONLY ?=
 LANES ?= 8
 BENCH_ARGS ?=
 
-.PHONY: run test e2e check lock format clean bench-overhead bench-scale bench-gates bench-termination bench-hygiene bench-early bench-mast mutants demo-picture help
+.PHONY: run test e2e check lock format clean chart bench-sidecar bench-proxy bench-stores soak bench-overhead bench-scale bench-gates bench-termination bench-hygiene bench-early bench-mast mutants demo-picture help
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -36,6 +36,24 @@ check: $(VENV)/.ready ## Format, lint, types, import contracts
 format: $(VENV)/.ready ## Rewrite the code in the house format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+chart: $(VENV)/.ready ## Write what the chart takes from the code: rights, values page, dashboard, pins
+	$(BIN)/python deploy/helm/reads.py
+	$(BIN)/python deploy/helm/values_page.py
+	$(BIN)/python deploy/dashboards/build.py
+	$(BIN)/python deploy/image/requirements.py
+
+bench-sidecar: $(VENV)/.ready ## Decisions per second over HTTP, and memory of open runs
+	$(BIN)/python -m benchmarks.sidecar $(BENCH_ARGS)
+
+bench-proxy: $(VENV)/.ready ## What the model proxy adds to a turn
+	$(BIN)/python -m benchmarks.proxy $(BENCH_ARGS)
+
+soak: $(VENV)/.ready ## Memory of the service over an hour of sessions (BENCH_ARGS='--minutes 15')
+	$(BIN)/python -m benchmarks.soak $(BENCH_ARGS)
+
+bench-stores: $(VENV)/.ready ## Appends per second of each store
+	$(BIN)/python -m benchmarks.stores $(BENCH_ARGS)
 
 bench-overhead: $(VENV)/.ready ## Cost of the guard per turn and per event
 	$(BIN)/python -m benchmarks.overhead

@@ -1,0 +1,90 @@
+"""What the service takes: decisions per second over HTTP, their latency, and memory of open runs.
+
+`python -m benchmarks.sidecar [--seconds N] [--clients N] [--only STORE …]`. Service, cluster and
+clients are a process each. All is as shipped: policy, limits, tokens, metrics, logs. Runs are
+opened before time counts, and no gate is asked meanwhile.
+"""
+
+import argparse
+import os
+
+from benchmarks.clients import CALLS_OF_A_RUN, Load, Spent, fill, measured, run
+from benchmarks.service import STORES, Serving, served
+from benchmarks.tables import quantile, save, show
+
+RUNS = 1_000
+"""Open runs whose memory is measured."""
+TURNS = 10
+"""Turns of each of them: 30 facts, with results of 3.6 kB, the size of a list of pods."""
+PACED = 1_000
+"""Decisions per second that latency is promised at."""
+TURNS_PACED = 300
+"""Whole turns per second: 900 facts, 600 requests."""
+AT_MOST = 3_000
+"""Decisions per second that runs are opened for beforehand."""
+
+
+def main() -> None:
+    """Measure, print, save."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=10, help="of each measurement")
+    parser.add_argument("--clients", type=int, default=32, help="connections (default 32)")
+    parser.add_argument("--only", nargs="*", default=[], help="stores to measure (default: all)")
+    given = parser.parse_args()
+    seconds: float = given.seconds
+    load = {"load before": os.getloadavg()[0]}
+    rows: list[dict[str, object]] = []
+    for store in [one for one in STORES if one in (given.only or STORES)]:
+        with served(store) as serving:
+            for whole, rate in ((False, 0), (False, PACED), (True, 0), (True, TURNS_PACED)):
+                most = rate or (AT_MOST if store == "memory" else PACED)
+                asked = Load(
+                    clients=given.clients,
+                    seconds=seconds,
+                    rate=rate,
+                    whole=whole,
+                    ready=int(most * seconds / CALLS_OF_A_RUN) + given.clients,
+                )
+                rows.append(row_of(store, asked, run(measured(serving, asked))))
+    show("Decisions on tool calls over HTTP", rows)
+    with served("memory") as serving:
+        memory = memory_row(serving)
+    show(f"Memory of {RUNS} open runs of {TURNS} turns, with the store in memory", [memory])
+    load["load after"] = os.getloadavg()[0]
+    print(f"load average: {load['load before']:.1f} to {load['load after']:.1f}")
+    print(f"written: {save('sidecar', {'decisions': rows, 'memory': memory, **load})}")
+
+
+def row_of(store: str, load: Load, spent: Spent) -> dict[str, object]:
+    """Return one line of the table."""
+    count = len(spent.seconds)
+    return {
+        "store": store,
+        "asked": "whole turns" if load.whole else "calls",
+        "asked per s": load.rate or None,
+        "per s": count / spent.over,
+        "p50 ms": quantile(spent.seconds, 0.5) * 1e3,
+        "p99 ms": quantile(spent.seconds, 0.99) * 1e3,
+        "max ms": max(spent.seconds) * 1e3,
+        "CPU µs each": spent.processor / count * 1e6,
+        "runs opened meanwhile": spent.opened_late,
+    }
+
+
+def memory_row(serving: Serving) -> dict[str, object]:
+    """Measure what open runs hold on to, in MB of resident memory."""
+    before = serving.resident()
+    run(fill(serving.port, runs=RUNS, turns=TURNS))
+    after = serving.resident()
+    return {
+        "runs": RUNS,
+        "facts each": 3 * TURNS,
+        "before MB": before,
+        "after MB": after,
+        "for the runs MB": after - before,
+        "kB a run": (after - before) * 1024 / RUNS,
+    }
+
+
+if __name__ == "__main__":
+    main()
