@@ -20,7 +20,6 @@ from guardrails import (
     Event,
     Evidence,
     EvidenceGate,
-    FailureMode,
     Finding,
     Gate,
     GateReport,
@@ -35,13 +34,14 @@ from guardrails import (
     Outcome,
     Prometheus,
     PrometheusHook,
+    RemoteGuard,
     RunResult,
     Settings,
     Slo,
     StructlogHook,
-    Tier,
     TraceFileHook,
     Workload,
+    connect,
     drive,
     guard,
     guard_tools,
@@ -49,6 +49,9 @@ from guardrails import (
     load_settings,
     replay,
 )
+from guardrails.core.evidence import Tier
+from guardrails.core.mast import FailureMode
+from guardrails.sidecar.client import Endpoint
 
 Graph = CompiledStateGraph[Any, Any, Any, Any]
 
@@ -68,6 +71,14 @@ def put_together() -> Guard:
     incident = load_incident("incident.yaml")
     assert_type(incident, Incident)
     return Guard(settings=settings, gate=as_gate, incident=incident, hooks=sinks)
+
+
+def put_together_elsewhere(endpoint: Endpoint, incident: Incident) -> Guard:
+    guards: list[Guard] = [
+        RemoteGuard(endpoint, incident=incident),
+        connect(local=put_together, incident=incident),
+    ]
+    return guards[0]
 
 
 def by_hand() -> Incident:
