@@ -20,6 +20,17 @@ KINDS: Final = "urn:guarded-agent:problem:"
 """Begins the `type` of every problem of the API."""
 
 
+_WORDS: Final[Mapping[int, str]] = {
+    401: "authentication_error",
+    403: "permission_error",
+    408: "timeout_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+}
+"""What the providers' clients call it, by status."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """Why a request is turned away."""
@@ -34,7 +45,8 @@ class Refusal:
     def body(self) -> bytes:
         """Return the problem as JSON.
 
-        `error` repeats it where the SDKs of model providers look for what went wrong.
+        `error` repeats it where the SDKs of model providers look for what went wrong, in their
+        words.
         """
         detail = redacted(" ".join(self.detail.split()))
         return msgspec.json.encode(
@@ -43,7 +55,10 @@ class Refusal:
                 "title": self.status.phrase,
                 "status": int(self.status),
                 "detail": detail,
-                "error": {"type": self.kind.replace("-", "_"), "message": detail},
+                "error": {
+                    "type": _WORDS.get(self.status, self.kind.replace("-", "_")),
+                    "message": detail,
+                },
             }
         )
 

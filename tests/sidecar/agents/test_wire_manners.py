@@ -147,6 +147,7 @@ def test_a_named_run_of_another_agent_is_forbidden(stage: Stage, wire: str) -> N
     with pytest.raises((openai.PermissionDeniedError, anthropic.PermissionDeniedError)) as caught:
         getattr(Asks(stage, run=run), wire)()
     assert "was begun by another caller" in str(caught.value)
+    assert "permission_error" in str(caught.value.body)
     assert len(stage.model.asked) == asked
 
 
