@@ -43,19 +43,24 @@ class RemoteRuns:
         Raises:
             ServiceError: No run could be opened.
         """
+        refused: RefusedError | None = None
         for _ in range(BEGIN_ATTEMPTS):
             try:
                 opened = self._api.open(opening)
             except RefusedError as error:
                 if error.status != 409:  # noqa: PLR2004  # conflict
                     raise
+                refused = error
             else:
                 if opened.run == opening.run:
                     return self._session(opened, tell=True)
             other = self._api.find(opening.key)
             if other is not None:
+                refused = None
                 end = EndRequested(exit=ExitKind.CANCELLED, detail=ABANDONED)
                 self.attach(other).observe(end)
+        if refused is not None:
+            raise refused  # nobody stands in the way: it is about what was asked
         raise ServiceError(f"the guard has other runs open under the key {opening.key!r}")
 
     def attach(self, run: RunId, *, at_rest: RemoteSnapshot | None = None) -> RemoteSession:
