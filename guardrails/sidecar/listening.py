@@ -5,10 +5,12 @@ that drips would hold a connection for ever; and a service that ends must first 
 """
 
 import asyncio
+import contextlib
 import gc
 import signal
 import socket
 import ssl
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
@@ -38,6 +40,11 @@ HEAD_BYTES: Final = 64 * 1024
 THREADS: Final = 32
 """Threads that wait for a store. What waits at the same time shares a transaction, or a connection
 each; the usual 4 more than there are processors would let six wait."""
+SAME_SIGNAL_SECONDS: Final = 1.0
+"""A signal that comes again sooner is the first one told twice: timeout(1) and terminals send it to
+a process and to its group."""
+FORCED_SECONDS: Final = 2.0
+"""How long the application may take to let go of its runs when it is ended at once."""
 GARBAGE: Final = (20_000, 20, 20)
 """Objects made before the youngest are looked through, and how often before the older are. Facts
 and decisions hold no cycles; at the usual 700 a tenth of the time goes into finding none."""
@@ -116,6 +123,7 @@ class Server(uvicorn.Server):
         self._linger = listen.linger
         self._on_started = on_started
         self._on_ending = on_ending
+        self._signalled = 0.0
         self.ended_by: signal.Signals | None = None
         """The signal that ended it; None while it runs."""
 
@@ -128,13 +136,22 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take a signal: the first one ends the service in order, the second one at once."""
         del frame
+        now = time.monotonic()
         if self.ended_by is not None:
-            self.force_exit = True
-            self.should_exit = True
+            if now - self._signalled >= SAME_SIGNAL_SECONDS:
+                self.force_exit = True
+                self.should_exit = True
             return
-        self.ended_by = signal.Signals(sig)
+        self.ended_by, self._signalled = signal.Signals(sig), now
         # This is between any two instructions of the loop, which may hold the log's lock.
         asyncio.get_running_loop().call_soon_threadsafe(self._end, self.ended_by)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close connections, and let the application end also where it has to at once."""
+        await super().shutdown(sockets)
+        if self.force_exit:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.lifespan.shutdown(), FORCED_SECONDS)
 
     def _end(self, by: signal.Signals) -> None:
         self._on_ending(by)

@@ -147,6 +147,29 @@ def test_readyz_says_no_while_the_service_lingers(folder: Path) -> None:
 
 
 @pytest.mark.timeout(60)
+@pytest.mark.parametrize(("pause", "at_once"), [(0.1, False), (1.3, True)], ids=["twin", "second"])
+def test_a_signal_told_twice_is_one_and_a_later_one_ends_it_at_once(
+    folder: Path, pause: float, at_once: bool
+) -> None:
+    """timeout(1) sends its signal to the process and to the group: requests are answered still."""
+    settings = yaml.safe_load((folder / "serve.yaml").read_text())
+    settings["listen"] = {"linger": "8s"}
+    (folder / "serve.yaml").write_text(yaml.safe_dump(settings))
+    with served(folder, "--config", "serve.yaml") as serving, serving.client() as client:
+        client.post("/v1/sessions", json={"incident": INCIDENT, "run": "r1"})
+        began = time.monotonic()
+        serving.process.send_signal(signal.SIGTERM)
+        time.sleep(pause)
+        serving.process.send_signal(signal.SIGTERM)
+        if not at_once:
+            time.sleep(0.5)
+            assert client.get("/v1/sessions").status_code == 200
+        assert serving.process.wait(timeout=20) == 143
+        assert (time.monotonic() - began < 6) == at_once
+        assert serving.events()[-1] == "guarded_agent.service.ended"  # and no traceback
+
+
+@pytest.mark.timeout(60)
 def test_streams_end_at_the_signal_and_do_not_hold_it_up(folder: Path) -> None:
     """Nobody has to be cut off after `listen.drain`, which is 20 s."""
     with served(folder, "--config", "serve.yaml") as serving, serving.client() as client:
