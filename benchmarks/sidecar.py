@@ -47,9 +47,11 @@ def main() -> None:
                 )
                 rows.append(row_of(store, asked, run(measured(serving, asked))))
     show("Decisions on tool calls over HTTP", rows)
-    with served("memory") as serving:
-        memory = memory_row(serving)
-    show(f"Memory of {RUNS} open runs of {TURNS} turns, with the store in memory", [memory])
+    memory: list[dict[str, object]] = []
+    for store in ("memory", "sqlite"):
+        with served(store) as serving:
+            memory.append(memory_row(store, serving))
+    show(f"Memory of {RUNS} open runs of {TURNS} turns", memory)
     load["load after"] = os.getloadavg()[0]
     print(f"load average: {load['load before']:.1f} to {load['load after']:.1f}")
     print(f"written: {save('sidecar', {'decisions': rows, 'memory': memory, **load})}")
@@ -71,12 +73,13 @@ def row_of(store: str, load: Load, spent: Spent) -> dict[str, object]:
     }
 
 
-def memory_row(serving: Serving) -> dict[str, object]:
+def memory_row(store: str, serving: Serving) -> dict[str, object]:
     """Measure what open runs hold on to, in MB of resident memory."""
     before = serving.resident()
     run(fill(serving.port, runs=RUNS, turns=TURNS))
     after = serving.resident()
     return {
+        "store": store,
         "runs": RUNS,
         "facts each": 3 * TURNS,
         "before MB": before,

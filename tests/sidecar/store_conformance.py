@@ -39,6 +39,21 @@ class StoreConformance:
         assert store.decision(RUN, 3) is None
         assert store.decision(RUN, 0) is None
 
+    @pytest.mark.parametrize("size", [0, 1, 1_023, 1_024, 300_000])
+    @pytest.mark.parametrize("letter", [b"x", b"{", "é\0".encode()], ids=["x", "brace", "é"])
+    def test_bytes_come_back_as_they_were(self, store: RunStore, size: int, letter: bytes) -> None:
+        """Of any length and beginning: what a store does with long ones is its own affair."""
+        long = Record(seq=2, event=b'{"t":"%s"}' % (b"ab" * size), decision=b"{}", number=1)
+        store.create(row(), record(1))
+        store.append(RUN, long)
+        assert store.since(RUN, 1) == (long,)
+        assert store.after(RUN, 1) == (long,)
+        store.snapshot(RUN, seq=1, data=letter * size)
+        stored = store.load(RUN)
+        assert stored is not None
+        assert stored.snapshot == letter * size
+        assert stored.since == (long,)
+
     @pytest.mark.parametrize("seq", [1, 3])
     def test_a_record_that_does_not_follow_is_refused(self, store: RunStore, seq: int) -> None:
         """One that is there, and one behind a gap; nothing is written."""
