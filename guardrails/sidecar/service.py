@@ -13,13 +13,12 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Final, TypeVar
 
-import msgspec
 from msgspec.structs import replace
 
 from guardrails.core.allowances import Allowance
 from guardrails.core.clock import Clock, SystemClock
 from guardrails.core.decisions import Decision
-from guardrails.core.events import EndRequested, ExitKind, ToolRequested
+from guardrails.core.events import EndRequested, ExitKind
 from guardrails.core.hooks import Hook
 from guardrails.core.ids import RunId
 from guardrails.core.incident import Incident
@@ -27,11 +26,12 @@ from guardrails.engine import SessionKey
 from guardrails.errors import UsageError
 from guardrails.policy.models import Settings
 from guardrails.policy.stored import settings_text
-from guardrails.sidecar.ends import Ends, is_held
-from guardrails.sidecar.facts import GapError, Posted, check_stated
+from guardrails.sidecar.ends import Ends
+from guardrails.sidecar.facts import Posted, check_stated
 from guardrails.sidecar.register import MakeGate, Register
 from guardrails.sidecar.runs import LiveRun, LostRecordsError
 from guardrails.sidecar.stores.base import ConflictError, RunRow, RunStore, StoreError
+from guardrails.sidecar.taking import Facts
 from guardrails.sidecar.telling import Listener, Telling
 
 T = TypeVar("T")
@@ -83,6 +83,7 @@ class Service:
             store=store, gate=gate, hooks=(*hooks, self._telling), clock=self._clock, live=live
         )
         self._ends = Ends(self._register)
+        self._facts = Facts(self._register, self._ends)
 
     @property
     def live(self) -> Sequence[LiveRun]:
@@ -178,7 +179,7 @@ class Service:
 
         async def taken(live: LiveRun) -> list[Decision]:
             async with live.turn:
-                return [await self._taken(live, one) for one in posted]
+                return await self._facts.take(live, posted)
 
         return await self._at(run, taken)
 
@@ -203,7 +204,7 @@ class Service:
 
         async def settled(live: LiveRun) -> Decision | None:
             async with live.turn:
-                decision = await self._taken(live, end)
+                (decision,) = await self._facts.take(live, [end])
             return await self._ends.decided(
                 live, decision, number=end.number, agent=end.agent, seconds=seconds
             )
@@ -350,39 +351,6 @@ class Service:
             with contextlib.suppress(StoreError, ConflictError):
                 await self._register.blocking(live.catch_up)
                 await self._register.blocking(lambda live=live: live.settle_down(whole=True))
-
-    # One fact
-
-    async def _taken(self, live: LiveRun, one: Posted) -> Decision:
-        """Decide on a fact, or return what was decided when it was stated before."""
-        if one.number > live.number + 1:
-            await self._register.blocking(live.catch_up)  # those before may have gone elsewhere
-        if one.number > live.number + 1:
-            raise GapError(expected=live.number + 1, number=one.number)
-        if one.number <= live.number:
-            return await self._known(live, one.number)
-        if isinstance(one.fact, ToolRequested) and live.session.look_due:
-            await self._ends.look(live, agent=one.agent)
-        try:
-            decision = await self._register.blocking(
-                lambda: live.decided(
-                    lambda: live.session.observe(one.fact, agent=one.agent), number=one.number
-                )
-            )
-        except ConflictError:
-            if one.number > live.number:
-                raise
-            return await self._known(live, one.number)
-        if not is_held(decision):
-            await self._register.blocking(live.settle_down)
-        return decision
-
-    async def _known(self, live: LiveRun, number: int) -> Decision:
-        found = await self._register.blocking(lambda: self.store.decision(live.run, number))
-        if found is None:
-            await self._register.blocking(live.catch_up)  # it may be that the store lost it
-            raise GapError(expected=live.number + 1, number=number)
-        return msgspec.json.decode(found, type=Decision)
 
 
 def _as_allowed(live: LiveRun, allowance: Allowance) -> Allowance | None:

@@ -149,7 +149,7 @@ def test_readyz_says_no_while_the_service_lingers(folder: Path) -> None:
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize(("pause", "at_once"), [(0.1, False), (1.3, True)], ids=["twin", "second"])
 def test_a_signal_told_twice_is_one_and_a_later_one_ends_it_at_once(
-    folder: Path, pause: float, at_once: bool
+    folder: Path, *, pause: float, at_once: bool
 ) -> None:
     """timeout(1) sends its signal to the process and to the group: requests are answered still."""
     settings = yaml.safe_load((folder / "serve.yaml").read_text())

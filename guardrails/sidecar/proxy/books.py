@@ -7,7 +7,7 @@ second is told by the store, reads what the first one wrote, and goes on from th
 
 import asyncio
 import dataclasses
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -37,6 +37,7 @@ from guardrails.sidecar.proxy.kept import (
     decode,
     encode,
 )
+from guardrails.sidecar.proxy.known import Known
 from guardrails.sidecar.proxy.wire.base import Asked, Turn, Wire
 from guardrails.sidecar.service import Service
 from guardrails.sidecar.stores.base import ConflictError
@@ -193,9 +194,7 @@ class Books:
         self._now = now
         self._open: dict[RunId, Book] = {}
         self._loading = asyncio.Lock()
-        self.known: OrderedDict[RunId, Kept] = OrderedDict()
-        """Conversations that were met lately, the newest last; what they are by now is in their
-        books."""
+        self.known = Known(INDEXED)
 
     @asynccontextmanager
     async def at(self, run: RunId) -> AsyncGenerator[Book]:
@@ -219,20 +218,7 @@ class Books:
             book.users -= 1
             if not book.users:
                 del self._open[run]
-            self.note(run, book.kept)
-
-    def note(self, run: RunId, kept: Kept) -> None:
-        """Remember what a run's conversations are known by."""
-        if not kept.threads:
-            return
-        slim = tuple(
-            replace(thread, hidden=(), pending=None, given=_slim(thread.given))
-            for thread in kept.threads
-        )
-        self.known[run] = replace(kept, threads=slim, planned=())
-        self.known.move_to_end(run)
-        while len(self.known) > INDEXED:
-            self.known.popitem(last=False)
+            self.known.note(run, book.kept)
 
 
 def concluded(thread: Thread, request: str, found: Decided, *, wire: Wire, at: float) -> Thread:
@@ -299,10 +285,6 @@ def _said(wire: Wire, delivery: Delivery, turn: Turn | None) -> tuple[Message, .
     if turn is None:
         return (Message(role=Role.ASSISTANT, text=delivery.text or ""),)
     return wire.read(wire.items(turn))
-
-
-def _slim(given: Given | None) -> Given | None:
-    return None if given is None else replace(given, delivery=Delivery())
 
 
 def client_of(name: str, key: str) -> str:

@@ -176,13 +176,14 @@ class Conversations:
 
     async def _run_of(self, visit: Visit) -> RunId | None:
         """Return the run that a conversation belongs to; None for none that is known."""
-        known = self._best(visit, self._books.known)
+        known = self._best(visit)
         return known if known is not None else await self._searched(visit)
 
-    def _best(self, visit: Visit, known: Mapping[RunId, Kept]) -> RunId | None:
+    def _best(self, visit: Visit) -> RunId | None:
         top: tuple[Match, int] | None = None
         found: RunId | None = None
-        for order, (run, kept) in enumerate(known.items()):
+        likely = self._books.known.likely(visit.asked, visit.history)
+        for order, (run, kept) in enumerate(likely):
             if (kept.client, kept.wire) != (visit.client, visit.wire.name):
                 continue
             match = best(kept.threads, visit.asked, visit.history)
@@ -199,8 +200,8 @@ class Conversations:
         read = await blocking(store, lambda: [(row, store.kept(row.run, NAME)) for row in unknown])
         for row, data in read:
             if data:
-                self._books.note(row.run, decode(data))
-        return self._best(visit, self._books.known)
+                self._books.known.note(row.run, decode(data))
+        return self._best(visit)
 
     # New runs
 
@@ -251,7 +252,7 @@ class Conversations:
             if book.data:
                 raise ConflictError(f"run {run} was begun elsewhere")
             await book.keep(kept)
-        self._books.note(run, kept)
+        self._books.known.note(run, kept)
         return Place(book=book, at=0, visit=visit)
 
     async def _orphan_of(self, visit: Visit) -> RunId | None:

@@ -4,6 +4,7 @@ Everything follows from the turn, the numbers of its facts and the decisions on 
 was half decided when its process died is decided to the same end by the next one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from guardrails.core.decisions import Decision, EnforcedAction, Next, Reason
@@ -55,6 +56,13 @@ class _Desk:
         decisions = await self.service.post(self.run, [self._next(fact)])
         return decisions[0]
 
+    async def state_all(self, facts: Sequence[AnyFact]) -> Decision | None:
+        """State facts, and return what was decided on the last one."""
+        if not facts:
+            return None
+        posted = [self._next(fact) for fact in facts]
+        return (await self.service.post(self.run, posted))[-1]
+
     async def settle(self, end: EndRequested) -> Decision:
         decision = await self.service.settle(self.run, self._next(end))
         if decision is None:  # it was waited for without a limit
@@ -87,9 +95,7 @@ async def decided(
         ConflictError: Somebody else stated facts under the same numbers.
     """
     desk = _Desk(service=service, run=run, agent=agent, number=pending.number)
-    last: Decision | None = None
-    for fact in pending.facts:
-        last = await desk.state(fact)
+    last = await desk.state_all(pending.facts)
     if pending.body is None:
         return await _at_the_door(desk, wire, None, pending)
     turn = wire.turn(pending.body)

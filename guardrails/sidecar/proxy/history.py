@@ -60,15 +60,26 @@ class History:
     """Digest of the first user message."""
 
     @classmethod
-    def of(cls, asked: Asked) -> "History":
-        """Return the conversation of a request."""
-        units = tuple(units_of(asked.messages))
-        said = [m.text.strip() for m in asked.messages if m.role is Role.SYSTEM]
-        first = next((m.text.strip() for m in asked.messages if m.role is Role.USER), "")
+    def of(cls, asked: Asked, *, known: "History | None" = None) -> "History":
+        """Return the conversation of a request.
+
+        Args:
+            asked: The request.
+            known: Another one's. Where both begin alike, this one has its objects.
+        """
+        messages, units = asked.messages, tuple[Unit, ...]()
+        if known is not None:
+            same = _same(messages, known.messages)
+            messages = (*known.messages[:same], *messages[same:])
+            units = tuple(unit for unit in known.units if unit.end < same)  # the last may go on
+        heads = ("",) if known is None else known.heads[: len(units) + 1]
+        more = tuple(units_of(messages, start=units[-1].end if units else 0))
+        said = [m.text.strip() for m in messages if m.role is Role.SYSTEM]
+        first = next((m.text.strip() for m in messages if m.role is Role.USER), "")
         return cls(
-            messages=asked.messages,
-            units=units,
-            heads=tuple(chained(units)),
+            messages=messages,
+            units=(*units, *more),
+            heads=(*heads[:-1], *chained(more, heads[-1])),
             system=digest(asked.system.strip(), *said),
             root=digest(first),
         )
@@ -82,6 +93,11 @@ class History:
     def calls(self) -> frozenset[str]:
         """Digests of all calls in it."""
         return frozenset(key_of(call) for m in self.messages for call in m.calls)
+
+    @cached_property
+    def fingerprints(self) -> tuple[str, str]:
+        """Both of its own, with tools and without."""
+        return self.fingerprint(tools=True), self.fingerprint(tools=False)
 
     @cached_property
     def last_turn(self) -> int:
@@ -114,23 +130,23 @@ class History:
         return digest(self.system, self.head, str(len(self.units)), str(tools), previous)
 
 
-def units_of(messages: Sequence[Message]) -> Iterator[Unit]:
-    """Yield a conversation's turns; consecutive messages of the model are one."""
-    at = 0
+def units_of(messages: Sequence[Message], *, start: int = 0) -> Iterator[Unit]:
+    """Yield a conversation's turns from a message on; consecutive ones of the model are one."""
+    at = start
     while at < len(messages):
-        role, start = messages[at].role, at
+        role, begin = messages[at].role, at
         at += 1
         if role is Role.SYSTEM:
             continue
         if role is Role.ASSISTANT:
             while at < len(messages) and messages[at].role is Role.ASSISTANT:
                 at += 1
-        part = messages[start:at]
+        part = messages[begin:at]
         text = "\n".join(filter(None, (m.text.strip() for m in part)))
         calls = [call for m in part for call in m.calls]
         key = digest(role, text, part[0].call_id, *map(key_of, calls))
         yield Unit(
-            role=role, key=key, start=start, end=at, calls=tuple(call.call_id for call in calls)
+            role=role, key=key, start=begin, end=at, calls=tuple(call.call_id for call in calls)
         )
 
 
@@ -140,6 +156,12 @@ def chained(units: Sequence[Unit], head: str = "") -> Iterator[str]:
     for unit in units:
         head = digest(head, unit.key)
         yield head
+
+
+def _same(messages: Sequence[Message], others: Sequence[Message]) -> int:
+    """Return how many messages two conversations have in common, from their beginning."""
+    pairs = enumerate(zip(messages, others, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(messages), len(others)))
 
 
 def key_of(call: Call) -> str:

@@ -84,10 +84,7 @@ def _grown(thread: Thread, history: History) -> bool:
     if thread.count and _at(history, thread.count) == thread.head:
         return True
     repeated = thread.given is not None and thread.given.request
-    return bool(repeated) and thread.asked in {
-        history.fingerprint(tools=True),
-        history.fingerprint(tools=False),
-    }
+    return bool(repeated) and thread.asked in history.fingerprints
 
 
 def _branched(thread: Thread, history: History) -> bool:

@@ -21,7 +21,7 @@ from guardrails.sidecar.facts import GapError
 from guardrails.sidecar.limits.sessions import TooManySessionsError
 from guardrails.sidecar.proxy.books import client_of
 from guardrails.sidecar.proxy.conversation import Visit
-from guardrails.sidecar.proxy.history import History
+from guardrails.sidecar.proxy.reading import Requests
 from guardrails.sidecar.proxy.replying import Failure, Reply
 from guardrails.sidecar.proxy.settings import ProxySettings
 from guardrails.sidecar.proxy.turns import Loop
@@ -34,7 +34,7 @@ from guardrails.sidecar.proxy.upstream import (
     headers_for,
 )
 from guardrails.sidecar.proxy.wire import WIRES
-from guardrails.sidecar.proxy.wire.base import Asked, Turn, Wire, WireError
+from guardrails.sidecar.proxy.wire.base import Turn, Wire, WireError
 from guardrails.sidecar.proxy.work import AbandonedError, Work
 from guardrails.sidecar.service import Service, UnknownRunError
 from guardrails.sidecar.stores.base import ConflictError, StoreError
@@ -89,6 +89,7 @@ class Proxy:
             wires={wire.name: wire for wire in wires.values()},
             clock=clock or SystemClock(),
         )
+        self._requests = Requests()
         self._tasks: set[asyncio.Task[Turn]] = set()
 
     @property
@@ -128,12 +129,12 @@ class Proxy:
     def _guarded(self, wire: Wire) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
             try:
-                asked = _asked(wire, await request.body())
+                asked, history = self._requests.read(wire, await request.body())
                 headers = self._headers(wire.name, request)
                 visit = Visit(
                     wire=wire,
                     asked=asked,
-                    history=History.of(asked),
+                    history=history,
                     client=self._client(request),
                     run=request.headers.get(RUN, ""),
                     agent=request.headers.get(AGENT, ""),
@@ -237,14 +238,6 @@ def failure_of(error: BaseException) -> Failure:
             return Failure(status=400, text=str(error))
         case _:
             return Failure(status=500, text="the guard failed; see its log, and report it")
-
-
-def _asked(wire: Wire, body: bytes) -> Asked:
-    try:
-        found = msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise WireError(f"The request is no JSON object: {error}") from error
-    return wire.asked(found)
 
 
 def _json(body: Mapping[str, Any], status: int) -> Response:

@@ -1,15 +1,21 @@
 """The models' server: one request, its whole reply, and every way in which that can fail.
 
 A reply is gathered before anybody sees it, from a stream where the agent streams, so that the
-server's own deadlines and proxies work as without the guard.
+server's own deadlines and proxies work as without the guard. The client here is aiohttp, since it
+takes 0.2 ms of processor time for a request where httpx2 takes 1.0: the agent waits for it at each
+turn.
 """
 
 import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
+import aiohttp
 import httpx2
 import msgspec
 
@@ -32,6 +38,10 @@ _PASSED: Final = ("anthropic-", "openai-")
 _BACK: Final = frozenset({"content-type", "retry-after", "retry-after-ms", "x-should-retry"})
 _BACK_LIKE: Final = ("x-ratelimit-", "anthropic-ratelimit-", "x-request-id", "request-id")
 _ERROR_BYTES: Final = 1_000_000
+_SUCCESS, _ELSEWHERE, _ERROR = 200, 300, 400
+"""Where success, redirects and errors begin."""
+_HEAD_BYTES: Final = 64 * 1024
+"""Of one header of an answer, as of a request's whole head."""
 
 
 class ProxyError(GuardrailsError):
@@ -76,21 +86,23 @@ class Models:
 
     Args:
         settings: Where they are.
-        client: For tests; made from the settings when left out.
     """
 
-    def __init__(self, settings: ProxySettings, client: httpx2.AsyncClient | None = None) -> None:
+    def __init__(self, settings: ProxySettings) -> None:
         self._settings = settings
-        self._client = client
+        self._client: aiohttp.ClientSession | None = None
 
     @asynccontextmanager
     async def opened(self) -> AsyncGenerator[None]:
         """Have a client while this is open."""
-        if self._client is not None:
-            yield
-            return
-        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=100)
-        async with httpx2.AsyncClient(limits=limits, follow_redirects=False) as client:
+        # The same authorities as of every other client here, SSL_CERT_FILE among them.
+        connector = aiohttp.TCPConnector(limit=0, ssl=httpx2.create_ssl_context())
+        async with aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            max_line_size=_HEAD_BYTES,
+            max_field_size=_HEAD_BYTES,
+        ) as client:
             self._client = client
             try:
                 yield
@@ -139,7 +151,7 @@ class Models:
         try:
             async with self._asked(method, upstream, path, headers, content) as response:
                 return Refusal(
-                    status=response.status_code,
+                    status=response.status,
                     headers=_back(response.headers),
                     body=await self._read(response),
                 )
@@ -149,51 +161,54 @@ class Models:
     @asynccontextmanager
     async def _asked(
         self, method: str, upstream: Upstream, path: str, headers: Headers, content: bytes
-    ) -> AsyncGenerator[httpx2.Response]:
+    ) -> AsyncGenerator[aiohttp.ClientResponse]:
         client = self._client
         if client is None:
             raise ServerError(503, "the proxy has not started, or is shutting down")
-        timeout = httpx2.Timeout(upstream.silence_seconds, connect=upstream.connect_seconds)
         try:
-            async with client.stream(
+            async with client.request(
                 method,
                 upstream.base_url + path,
-                content=content or None,
-                headers=dict(headers.values),
-                timeout=timeout,
+                data=content or None,
+                headers=headers.values,
+                allow_redirects=False,
+                proxy=_proxy_of(upstream.base_url),
+                timeout=aiohttp.ClientTimeout(
+                    sock_connect=upstream.connect_seconds, sock_read=upstream.silence_seconds
+                ),
             ) as response:
-                if not response.is_success:
+                if not _SUCCESS <= response.status < _ELSEWHERE:
                     raise await self._refused(response)
                 yield response
-        except httpx2.TimeoutException as error:
+        except TimeoutError as error:
             raise ServerError(
                 504, f"the model's server did not answer in time ({type(error).__name__})"
             ) from error
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        except aiohttp.ClientError as error:
             said = str(error) or type(error).__name__
             raise ServerError(502, f"the model's server cannot be reached: {said}") from error
 
-    async def _refused(self, response: httpx2.Response) -> RefusedError | ServerError:
-        if response.status_code < 400:  # noqa: PLR2004  # errors begin at 400
+    async def _refused(self, response: aiohttp.ClientResponse) -> RefusedError | ServerError:
+        if response.status < _ERROR:
             where = response.headers.get("location", "nowhere")
             return ServerError(
                 502,
-                f"the model's server answered {response.status_code} (to {where}): "
+                f"the model's server answered {response.status} (to {where}): "
                 f"mend the upstream's base_url",
             )
         body = bytearray()
-        async for chunk in response.aiter_bytes():
+        async for chunk in response.content.iter_any():
             body += chunk
             if len(body) > _ERROR_BYTES:
                 break
         headers = _back(response.headers)
         return RefusedError(
-            Refusal(status=response.status_code, headers=headers, body=bytes(body[:_ERROR_BYTES]))
+            Refusal(status=response.status, headers=headers, body=bytes(body[:_ERROR_BYTES]))
         )
 
-    async def _gathered(self, wire: Wire, response: httpx2.Response) -> Json:
+    async def _gathered(self, wire: Wire, response: aiohttp.ClientResponse) -> Json:
         reader, decoder, size = wire.reader(), EventDecoder(), 0
-        async for chunk in response.aiter_bytes():
+        async for chunk in response.content.iter_any():
             size = self._counted(size, chunk)
             for event in decoder.feed(chunk):
                 reader.feed(event.name, event.data)
@@ -201,9 +216,9 @@ class Models:
             reader.feed(event.name, event.data)
         return reader.body()
 
-    async def _read(self, response: httpx2.Response) -> bytes:
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         body, size = bytearray(), 0
-        async for chunk in response.aiter_bytes():
+        async for chunk in response.content.iter_any():
             size = self._counted(size, chunk)
             body += chunk
         return bytes(body)
@@ -265,7 +280,7 @@ def _own_key(upstream: Upstream) -> str | None:
     return key
 
 
-def _is_stream(response: httpx2.Response) -> bool:
+def _is_stream(response: aiohttp.ClientResponse) -> bool:
     return response.headers.get("content-type", "").startswith("text/event-stream")
 
 
@@ -276,9 +291,19 @@ def _object(body: bytes) -> Json:
         raise WireError(f"it is no JSON object: {error}") from error
 
 
-def _back(headers: httpx2.Headers) -> dict[str, str]:
+def _back(headers: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
-        for name, value in headers.items()
+        for name, value in ((name.lower(), value) for name, value in headers.items())
         if name in _BACK or name.startswith(_BACK_LIKE)
     }
+
+
+@lru_cache
+def _proxy_of(url: str) -> str | None:
+    """Return the proxy that the environment names for a server, as curl has it."""
+    parts = urlsplit(url)
+    if proxy_bypass(parts.hostname or ""):
+        return None
+    proxies = getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")

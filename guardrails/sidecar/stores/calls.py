@@ -1,6 +1,7 @@
 """Calls of a store from an event loop."""
 
 import asyncio
+import contextvars
 from collections.abc import Callable
 from typing import Final, TypeVar
 
@@ -21,11 +22,12 @@ async def blocking(store: RunStore, work: Callable[[], T]) -> T:
     """
     if store.name == "memory":
         return work()
-    task = asyncio.ensure_future(asyncio.to_thread(work))
+    context = contextvars.copy_context()
+    done = asyncio.get_running_loop().run_in_executor(None, context.run, work)
     try:
-        return await asyncio.shield(task)
+        return await asyncio.shield(done)
     except asyncio.CancelledError:
-        await asyncio.wait({task})
-        if (error := task.exception()) is not None:
+        await asyncio.wait({done})
+        if (error := done.exception()) is not None:
             _log.warning("guarded_agent.store.broken_off", error=str(error))
         raise

@@ -20,8 +20,8 @@ from guardrails.sidecar.stores.base import (
 )
 
 PACKED_FROM: Final = 1_024
-"""Bytes from which an event, or a snapshot, is compressed. Results of tools are nearly all of a run,
-and a list of pods shrinks to an eighth in 35 µs."""
+"""Bytes from which an event, or a snapshot, is compressed. Results of tools are nearly all of a
+run, and a list of pods shrinks to an eighth in 35 µs."""
 _FAST: Final = 1
 _PACKED: Final = b"x"
 """What zlib begins with."""

@@ -21,7 +21,8 @@ from guardrails.gates.base import GateRequest, OnProgress
 from guardrails.policy.models import HygieneSettings, Settings
 from guardrails.sidecar.proxy.routes import Proxy
 from guardrails.sidecar.proxy.settings import ProxySettings, Upstream
-from guardrails.sidecar.proxy.upstream import Models
+from guardrails.sidecar.proxy.upstream import PATHS, Headers, Models
+from guardrails.sidecar.proxy.wire.base import Json, Turn, Wire
 from guardrails.sidecar.service import Service
 from guardrails.sidecar.stores.base import StoreError
 from guardrails.sidecar.stores.memory import MemoryRuns
@@ -120,19 +121,34 @@ class Playing(Model):
         return await super().play(request)
 
 
+class AtOnce(Models):
+    """Asks the world's model without a socket between."""
+
+    def __init__(self, settings: ProxySettings, world: World) -> None:
+        super().__init__(settings)
+        transport = httpx2.ASGITransport(app=model_app(Playing(world)))
+        self._server = httpx2.AsyncClient(transport=transport, base_url="http://model/v1")
+
+    async def turn(self, wire: Wire, body: Json, headers: Headers, *, stream: bool) -> Turn:
+        """Ask the model."""
+        assert not stream
+        path = PATHS[wire.name]
+        answer = await self._server.post(path, json=body, headers=dict(headers.values))
+        return wire.turn(answer.json())
+
+
 class Process:
     """One service with its proxy."""
 
     def __init__(self, world: World, *, at: int = 0, done: bool = False) -> None:
         self.store = Dying(world.runs, at=at, done=done)
-        transport = httpx2.ASGITransport(app=model_app(Playing(world)))
         settings = ProxySettings(upstreams={"chat": Upstream(base_url="http://model/v1")})
         service = Service(
             store=self.store,  # type: ignore[arg-type]
             settings=lambda _policy, _model: POLICY,
             gate=lambda _settings: world,  # type: ignore[arg-type,return-value]
         )
-        models = Models(settings, client=httpx2.AsyncClient(transport=transport))
+        models = AtOnce(settings, world)
         proxy = Proxy(service, settings, authenticated=False, models=models)
         app = Starlette(routes=proxy.routes())
         self.client = httpx2.AsyncClient(

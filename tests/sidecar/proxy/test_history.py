@@ -4,13 +4,16 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from guardrails.core.ids import RunId
 from guardrails.hygiene.messages import Call, Message, Role
 from guardrails.sidecar.proxy.conversation import grown
 from guardrails.sidecar.proxy.history import History
-from guardrails.sidecar.proxy.kept import HIDDEN, Hidden, Thread, bounded
+from guardrails.sidecar.proxy.kept import HIDDEN, Hidden, Kept, Thread, bounded
+from guardrails.sidecar.proxy.known import Known
 from guardrails.sidecar.proxy.matching import best, match
 from guardrails.sidecar.proxy.wire.base import Asked, ToolSpec
 
@@ -55,6 +58,41 @@ def test_what_goes_on_is_known_and_counts_as_known(
     assert found is not None
     # A turn that goes on with the model's own words is one unit with them.
     assert history.since(found.known) == asked.messages[len(before) :]
+
+
+@given(st.lists(conversations(), min_size=1, max_size=6), conversations(), st.booleans())
+def test_no_run_that_a_request_may_belong_to_is_passed_over(
+    before: list[tuple[Message, ...]],
+    more: tuple[Message, ...],
+    tools: bool,  # noqa: FBT001  # drawn
+) -> None:
+    """Only likely ones are looked at, and every one that fits is likely."""
+    known = Known(at_most=8)
+    threads = [msgspec.structs.replace(_thread(one), summaries=(one[0].text,)) for one in before]
+    for at, thread in enumerate(threads):
+        known.note(RunId(str(at)), Kept(client="c", wire="chat", threads=(thread,)))
+    for messages in (*before, (*before[0], *more), (*before[0][1:], *more), more):
+        asked = _asked(messages, tools=tools)
+        history = History.of(asked)
+        likely = [run for run, _ in known.likely(asked, history)]
+        fits = [at for at, thread in enumerate(threads) if match(thread, asked, history)]
+        assert likely == sorted(likely)
+        assert {str(at) for at in fits} <= set(likely)
+
+
+def test_runs_that_were_met_long_ago_are_forgotten_with_their_marks() -> None:
+    """Memory has a bound."""
+    known = Known(at_most=2)
+    for at in range(5):
+        task = (Message(role=Role.USER, text=f"case {at}"),)
+        known.note(RunId(str(at)), Kept(client="c", wire="chat", threads=(_thread(task),)))
+        known.note(RunId(str(at)), Kept(client="c", wire="chat"))  # nothing to know it by
+    first = _asked((Message(role=Role.USER, text="case 0"),))
+    last = _asked((Message(role=Role.USER, text="case 4"),))
+    assert list(known.likely(first, History.of(first))) == []
+    assert [run for run, _ in known.likely(last, History.of(last))] == ["4"]
+    assert RunId("2") not in known
+    assert len(known._by_mark) == 2
 
 
 @given(conversations())
