@@ -39,8 +39,12 @@ SYSTEM: Final = "You are an SRE. Find the cause, mend it, and say what you did. 
 """600 tokens of instructions."""
 MESSAGES: Final = 62
 """Of a whole conversation: its task, 30 turns and their results."""
-SIZES: Final = {"5 messages": range(4, 9), "60 messages": range(56, 62)}
-"""Lengths of the history that are told apart."""
+SIZES: Final = {
+    "4 to 8 messages": range(4, 9),
+    "56 to 61 messages": range(56, 62),
+    "any but the first": range(3, MESSAGES),
+}
+"""Lengths of the history that are told apart. The first request opens the run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,14 +1,18 @@
 """What the service takes: decisions per second over HTTP, their latency, and memory of open runs.
 
-`python -m benchmarks.sidecar [--seconds N] [--clients N] [--only STORE …]`. Service, cluster and
-clients are a process each. All is as shipped: policy, limits, tokens, metrics, logs. Runs are
-opened before time counts, and no gate is asked meanwhile.
+`python -m benchmarks.sidecar [--seconds N] [--clients N] [--repeats N] [--only STORE …]`. Service,
+cluster and clients are a process each. All is as shipped: policy, limits, tokens, metrics, logs.
+Runs are opened before time counts, and no gate is asked meanwhile. The line `nothing` is of a
+server that does no more than arithmetic, for as long as a decision takes: what this machine allows
+at that rate. Each figure is the median of the repeats.
 """
 
 import argparse
+import operator
 import os
 
 from benchmarks.clients import CALLS_OF_A_RUN, Load, Spent, fill, measured, run
+from benchmarks.floor import floor
 from benchmarks.service import STORES, Serving, served
 from benchmarks.tables import quantile, save, show
 
@@ -20,6 +24,8 @@ PACED = 1_000
 """Decisions per second that latency is promised at."""
 TURNS_PACED = 300
 """Whole turns per second: 900 facts, 600 requests."""
+ARITHMETIC = 390
+"""Microseconds of processor time that a decision takes, less those of the HTTP server."""
 AT_MOST = 3_000
 """Decisions per second that runs are opened for beforehand."""
 
@@ -29,23 +35,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=10, help="of each measurement")
     parser.add_argument("--clients", type=int, default=32, help="connections (default 32)")
+    parser.add_argument("--repeats", type=int, default=3, help="of each (default 3)")
     parser.add_argument("--only", nargs="*", default=[], help="stores to measure (default: all)")
     given = parser.parse_args()
-    seconds: float = given.seconds
+    loads = [
+        _load(given.seconds, given.clients, rate=rate, whole=whole)
+        for rate, whole in ((0, False), (PACED, False), (0, True), (TURNS_PACED, True))
+    ]
     load = {"load before": os.getloadavg()[0]}
     rows: list[dict[str, object]] = []
     for store in [one for one in STORES if one in (given.only or STORES)]:
         with served(store) as serving:
-            for whole, rate in ((False, 0), (False, PACED), (True, 0), (True, TURNS_PACED)):
-                most = rate or (AT_MOST if store == "memory" else PACED)
-                asked = Load(
-                    clients=given.clients,
-                    seconds=seconds,
-                    rate=rate,
-                    whole=whole,
-                    ready=int(most * seconds / CALLS_OF_A_RUN) + given.clients,
-                )
-                rows.append(row_of(store, asked, run(measured(serving, asked))))
+            rows += [_median(store, one, serving, given.repeats) for one in loads]
+    with floor(ARITHMETIC) as serving:
+        rows += [_median("nothing", one, serving, given.repeats) for one in loads[:2]]
     show("Decisions on tool calls over HTTP", rows)
     memory: list[dict[str, object]] = []
     for store in ("memory", "sqlite"):
@@ -55,6 +58,18 @@ def main() -> None:
     load["load after"] = os.getloadavg()[0]
     print(f"load average: {load['load before']:.1f} to {load['load after']:.1f}")
     print(f"written: {save('sidecar', {'decisions': rows, 'memory': memory, **load})}")
+
+
+def _load(seconds: float, clients: int, *, rate: int, whole: bool) -> Load:
+    """Return a load, with as many runs as it may need."""
+    ready = int((rate or AT_MOST) * seconds / CALLS_OF_A_RUN) + clients
+    return Load(clients=clients, seconds=seconds, rate=rate, whole=whole, ready=ready)
+
+
+def _median(store: str, load: Load, serving: Serving, repeats: int) -> dict[str, object]:
+    """Put a load on a service some times; return the line whose p99 is the median."""
+    rows = [row_of(store, load, run(measured(serving, load))) for _ in range(repeats)]
+    return sorted(rows, key=operator.itemgetter("p99 ms"))[repeats // 2]
 
 
 def row_of(store: str, load: Load, spent: Spent) -> dict[str, object]:

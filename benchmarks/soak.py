@@ -1,6 +1,6 @@
 """Does the service's memory stay flat? Sessions open, decide, end and expire, all the time.
 
-`python -m benchmarks.soak [--minutes N] [--store STORE]`. Agents ask by the decision API and by the
+`python -m benchmarks.soak [--minutes N] [--store STORE] [--pause SECONDS]`. Agents ask by the decision API and by the
 model proxy. Some claim that all is well and are judged, some give up, some are never heard of
 again. Runs are deleted a minute after their end, so that after a while as many go as come. The
 table has a line for each part of the time; memory's slope is that of the samples after the first
@@ -31,7 +31,8 @@ PROXIED: Final = 8
 """Through the proxy."""
 TURNS: Final = 20
 PAUSE_SECONDS: Final = 0.05
-"""Between two turns of an agent, so that the load is even and the machine is not full."""
+"""Between two turns of an agent unless told otherwise, so that the load is even and the machine is
+not full."""
 SAMPLE_SECONDS: Final = 5.0
 LINES: Final = 12
 """Of the table."""
@@ -65,8 +66,13 @@ class Soak:
 
     until: float
     port: int
+    pause: float
     counts: Counter[str] = field(default_factory=Counter[str])
     numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    async def rest(self, by_chance: random.Random) -> None:
+        """Wait until the next turn."""
+        await asyncio.sleep(self.pause * by_chance.uniform(0.5, 1.5))
 
     @property
     def over(self) -> bool:
@@ -79,12 +85,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=60, help="how long (default 60)")
     parser.add_argument("--store", default="sqlite", choices=STORES)
+    parser.add_argument(
+        "--pause",
+        type=float,
+        default=PAUSE_SECONDS,
+        help=f"seconds between two turns of an agent (default {PAUSE_SECONDS})",
+    )
     given = parser.parse_args()
     load = {"load before": os.getloadavg()[0]}
     with upstream() as port:
         more = {**proxy_settings(port), "retention": RETENTION}
         with served(given.store, more=more) as serving:
-            samples, counts = run(soaked(serving, given.minutes))
+            samples, counts = run(soaked(serving, given.minutes, given.pause))
     every = max(1, len(samples) // LINES)
     rows = [row_of(one) for one in samples[::every]]
     show(f"{given.minutes:g} minutes of sessions, {given.store} store", rows)
@@ -98,9 +110,11 @@ def main() -> None:
     print(f"written: {save('soak', results)}")
 
 
-async def soaked(serving: Serving, minutes: float) -> tuple[list[Sample], Counter[str]]:
+async def soaked(
+    serving: Serving, minutes: float, pause: float
+) -> tuple[list[Sample], Counter[str]]:
     """Let agents work, and look at the service meanwhile."""
-    soak = Soak(until=time.monotonic() + minutes * 60, port=serving.port)
+    soak = Soak(until=time.monotonic() + minutes * 60, port=serving.port, pause=pause)
     samples: list[Sample] = []
     async with asyncio.TaskGroup() as group:
         for at in range(AGENTS):
@@ -141,7 +155,7 @@ async def _agent(soak: Soak, at: int) -> None:
             await client.post(f"{path}/events", {"events": events, "since": number})
             await client.post(f"{path}/decisions", {"number": number, **asked(turn)})
             soak.counts["facts"] += len(facts) + 1
-            await asyncio.sleep(PAUSE_SECONDS * by_chance.uniform(0.5, 1.5))
+            await soak.rest(by_chance)
         end = by_chance.choice(("claims", "gives up", "is not heard of again"))
         soak.counts[f"runs whose agent {end}"] += 1
         if end == "claims":
@@ -179,7 +193,7 @@ async def _proxied(soak: Soak, at: int) -> None:
                 break
             messages += [message, *results_of(message)]
             soak.counts["facts"] += 3
-            await asyncio.sleep(PAUSE_SECONDS * by_chance.uniform(0.5, 1.5))
+            await soak.rest(by_chance)
         if by_chance.random() < 0.5:  # half of them
             messages.append({"role": "user", "content": CLAIM})
             body = {"model": MODEL, "messages": messages, "tools": TOOLS}

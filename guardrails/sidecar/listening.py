@@ -6,10 +6,13 @@ that drips would hold a connection for ever; and a service that ends must first 
 
 import asyncio
 import contextlib
+import ctypes
 import gc
+import os
 import signal
 import socket
 import ssl
+import sys
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -45,9 +48,15 @@ SAME_SIGNAL_SECONDS: Final = 1.0
 a process and to its group."""
 FORCED_SECONDS: Final = 2.0
 """How long the application may take to let go of its runs when it is ended at once."""
-GARBAGE: Final = (20_000, 20, 20)
+ARENAS: Final = 2
+"""Of glibc's heap. Threads that have one each leave holes in all of them: 317 MB, where two arenas
+take 242 MB for the same runs."""
+_M_ARENA_MAX: Final = -8
+"""Its number in malloc.h."""
+GARBAGE: Final = (5_000, 10, 20)
 """Objects made before the youngest are looked through, and how often before the older are. Facts
-and decisions hold no cycles; at the usual 700 a tenth of the time goes into finding none."""
+and decisions hold no cycles; at the usual 700 a tenth of the time goes into finding none, and at
+20,000 each look keeps requests waiting for 8 to 14 ms."""
 
 
 def bound(listen: ListenSettings) -> socket.socket:
@@ -94,11 +103,20 @@ def run(serving: Coroutine[Any, Any, T]) -> T:
         asyncio.get_running_loop().set_default_executor(threads)
         return await serving
 
+    _keep_together()
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GARBAGE)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         return runner.run(with_threads())
+
+
+def _keep_together() -> None:
+    """Let all threads share the heap's arenas, unless the environment says how many there are."""
+    if sys.platform == "linux" and "MALLOC_ARENA_MAX" not in os.environ:
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries may have none
+        if mallopt is not None:
+            mallopt(_M_ARENA_MAX, ARENAS)
 
 
 class Server(uvicorn.Server):

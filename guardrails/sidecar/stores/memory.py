@@ -20,8 +20,8 @@ from guardrails.sidecar.stores.base import (
 )
 
 PACKED_FROM: Final = 1_024
-"""Bytes from which an event, or a snapshot, is compressed. Results of tools are nearly all of a
-run, and a list of pods shrinks to an eighth in 35 µs."""
+"""Bytes from which an event is compressed. Results of tools are nearly all of a run, and a list of
+pods shrinks to an eighth in 35 µs."""
 _FAST: Final = 1
 _PACKED: Final = b"x"
 """What zlib begins with."""
@@ -98,7 +98,7 @@ class MemoryRuns:
         with self._lock:
             found = self._runs.get(run)
             if found is not None and found.upto < seq <= found.row.seq:
-                found.snapshot, found.upto = _packed(data), seq
+                found.snapshot, found.upto = data, seq
 
     def load(self, run: RunId) -> Stored | None:
         """Return a run; None if there is none."""
@@ -107,8 +107,8 @@ class MemoryRuns:
             if found is None:
                 return None
             since = tuple(found.after(found.upto))
-            snapshot = _unpacked(found.snapshot)
-            return Stored(row=found.row, snapshot=snapshot, since=since, number=found.number)
+            snapshot, number = found.snapshot, found.number
+            return Stored(row=found.row, snapshot=snapshot, since=since, number=number)
 
     def since(self, run: RunId, seq: int) -> Sequence[Record]:
         """Return the records after one, in order."""
