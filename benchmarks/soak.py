@@ -1,10 +1,10 @@
 """Does the service's memory stay flat? Sessions open, decide, end and expire, all the time.
 
-`python -m benchmarks.soak [--minutes N] [--store STORE] [--pause SECONDS]`. Agents ask by the decision API and by the
-model proxy. Some claim that all is well and are judged, some give up, some are never heard of
-again. Runs are deleted a minute after their end, so that after a while as many go as come. The
-table has a line for each part of the time; memory's slope is that of the samples after the first
-third.
+`python -m benchmarks.soak [--minutes N] [--store STORE] [--pause SECONDS]`. Agents ask by the
+decision API and by the model proxy. Some claim that all is well and are judged, some give up, some
+are never heard of again. Runs are deleted a minute after their end, so that after a while as many
+go as come. The table has a line for each part of the time; memory's slope is that of the samples
+after the first third.
 """
 
 import argparse
