@@ -1,6 +1,7 @@
 """What goes wrong around a turn: the models' server, the client, the time, the keys."""
 
 import asyncio
+import dataclasses
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -78,6 +79,31 @@ async def test_a_server_that_is_not_there_is_named() -> None:
         response = await on.agent().post()
         assert response.status_code == 502
         assert "cannot be reached" in response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("bypassed", [False, True])
+async def test_the_proxy_of_the_environment_is_used(
+    monkeypatch: pytest.MonkeyPatch, *, bypassed: bool
+) -> None:
+    """Clusters often reach models through one; what `NO_PROXY` names is asked directly."""
+    async with stage(said("It is fixed.")) as on:
+        monkeypatch.setenv("http_proxy", on.model.url)
+        monkeypatch.setenv("no_proxy", "model.invalid" if bypassed else "")
+        host = f"http://{'model' if bypassed else 'other'}.invalid"
+        upstream = Upstream(base_url=f"{host}/v1")
+        on.proxy._models._settings = ProxySettings(upstreams={"chat": upstream})
+        response = await on.agent().post()
+        assert response.status_code == (502 if bypassed else 200)
+        assert len(on.model.asked) == (0 if bypassed else 1)
+
+
+async def test_cookies_of_one_agents_model_are_not_sent_with_anothers() -> None:
+    """The pool of connections is shared; what servers remember in it is not."""
+    replies = [dataclasses.replace(said("x"), headers={"set-cookie": "who=one"}), said("x")]
+    async with stage(*replies) as on:
+        await on.agent().post()
+        await on.agent(task="another").post()
+        assert "cookie" not in on.model.headers[1]
 
 
 async def test_a_format_without_an_upstream_says_which_setting_it_needs() -> None:
