@@ -37,7 +37,7 @@ def _read(message: Json, at: int) -> Message:
         role=_ROLES.get(str(message.get("role")), Role.USER),
         text=text_of(message.get("content")),
         reasoning=_thought(message),
-        calls=tuple(_calls(message)),
+        calls=tuple(_calls(message)) if message.get("tool_calls") else (),
         call_id=str(message.get("tool_call_id") or ""),
         tool=str(message.get("name") or "") if message.get("role") in {"tool", "function"} else "",
         at=at,

@@ -7,8 +7,8 @@ import msgspec
 
 from guardrails.sidecar.proxy.wire.base import Json, WireError
 
-_NAMES: Final = ("role", "type", "id", "call_id", "tool_call_id", "tool_use_id")
-_PARTS: Final = ("content", "summary", "output", "tool_calls")
+_NAMES: Final = frozenset({"role", "type", "id", "call_id", "tool_call_id", "tool_use_id"})
+_PARTS: Final = frozenset({"content", "summary", "output", "tool_calls"})
 
 
 def field(value: Mapping[str, Any], name: str) -> str:
@@ -68,21 +68,24 @@ def sound(value: Mapping[str, Any], where: str) -> None:
     Raises:
         WireError: It is not so; says where.
     """
-    for key in _NAMES:
-        found: object = value.get(key)
-        if found is not None and not isinstance(found, str):
-            raise WireError(f"`{where}.{key}` must be a text.")
-    for key in _PARTS:
-        parts: object = value.get(key)
-        if parts is None or isinstance(parts, str | Mapping):
-            continue
-        if not isinstance(parts, Sequence):
-            raise WireError(f"`{where}.{key}` must be a text or a list.")
-        for at, part in enumerate(cast("Sequence[object]", parts)):
-            if isinstance(part, Mapping):
-                sound(cast("Mapping[str, Any]", part), f"{where}.{key}[{at}]")
-            elif not isinstance(part, str):
-                raise WireError(f"`{where}.{key}[{at}]` must be an object.")
+    for key, found in value.items():  # most have three fields, of the ten that are looked at
+        if key in _NAMES:
+            if found is not None and not isinstance(found, str):
+                raise WireError(f"`{where}.{key}` must be a text.")
+        elif key in _PARTS:
+            _sound_parts(found, f"{where}.{key}")
+
+
+def _sound_parts(parts: object, where: str) -> None:
+    if parts is None or isinstance(parts, str | Mapping):
+        return
+    if not isinstance(parts, Sequence):
+        raise WireError(f"`{where}` must be a text or a list.")
+    for at, part in enumerate(cast("Sequence[object]", parts)):
+        if isinstance(part, Mapping):
+            sound(cast("Mapping[str, Any]", part), f"{where}[{at}]")
+        elif not isinstance(part, str):
+            raise WireError(f"`{where}[{at}]` must be an object.")
 
 
 def without(value: Mapping[str, Any], *names: str) -> Json:
