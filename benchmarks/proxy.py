@@ -39,10 +39,11 @@ SYSTEM: Final = "You are an SRE. Find the cause, mend it, and say what you did. 
 """600 tokens of instructions."""
 MESSAGES: Final = 62
 """Of a whole conversation: its task, 30 turns and their results."""
+ANY: Final = "any but the first"
 SIZES: Final = {
     "4 to 8 messages": range(4, 9),
     "56 to 61 messages": range(56, 62),
-    "any but the first": range(3, MESSAGES),
+    ANY: range(3, MESSAGES),
 }
 """Lengths of the history that are told apart. The first request opens the run."""
 
@@ -65,6 +66,7 @@ def main() -> None:
     rows: list[dict[str, object]] = []
     for store in given.only:
         with upstream() as port, served(store, more=proxy_settings(port)) as serving:
+            both: list[Pair] = []
             for stream in (False, True):
                 before = serving.processor_seconds()
                 pairs = run(measured(serving.port, port, given.conversations, stream=stream))
@@ -75,6 +77,8 @@ def main() -> None:
                     for size, sizes in SIZES.items()
                 ]
                 rows += [{**row, "CPU ms each": took / turns * 1e3} for row in found]
+                both += [one for at in SIZES[ANY] for one in pairs[at]]
+            rows.append({**row_of(store, ANY, both, stream=None), "CPU ms each": None})
     show("A turn of an agent, directly and through the proxy", rows)
     load["load after"] = os.getloadavg()[0]
     print(f"load average: {load['load before']:.1f} to {load['load after']:.1f}")
@@ -87,13 +91,15 @@ def proxy_settings(port: int) -> dict[str, object]:
     return {"proxy": {"upstreams": upstreams, "incident": {"namespaces": [NAMESPACE]}}}
 
 
-def row_of(store: str, size: str, pairs: Sequence[Pair], *, stream: bool) -> dict[str, object]:
-    """Return one line of the table."""
+def row_of(
+    store: str, size: str, pairs: Sequence[Pair], *, stream: bool | None
+) -> dict[str, object]:
+    """Return one line of the table; `stream` is None for whole and streamed replies together."""
     added = [one.proxied - one.direct for one in pairs]
     return {
         "store": store,
         "history": size,
-        "stream": "yes" if stream else "no",
+        "stream": "both" if stream is None else "yes" if stream else "no",
         "turns": len(pairs),
         "direct p50 ms": quantile([one.direct for one in pairs], 0.5) * 1e3,
         "proxied p50 ms": quantile([one.proxied for one in pairs], 0.5) * 1e3,

@@ -5,7 +5,7 @@ came from, so that a shape can hand back what nothing changed as the very object
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
@@ -51,6 +51,15 @@ class Message:
     """Its place in the list it came from, counted from 0; -1 for one that a filter made."""
     part: int = 0
     """Its place within that message, where one holds several."""
+    size: int = field(init=False, compare=False, repr=False)
+    """Characters that it sends: texts, thought, and calls with their arguments."""
+
+    def __post_init__(self) -> None:
+        """Count its characters once: filters ask for them again and again."""
+        size = len(self.text) + len(self.reasoning)
+        for call in self.calls:
+            size += len(call.tool) + len(call.arguments)
+        object.__setattr__(self, "size", size)
 
 
 M = TypeVar("M")

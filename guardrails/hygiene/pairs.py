@@ -41,7 +41,25 @@ def paired(messages: Iterable[Message]) -> tuple[Message, ...]:
     >>> [m.text for m in paired([Message(role=Role.ASSISTANT, calls=(call,))])]
     ['', 'There is no result of this call.']
     """
+    messages = tuple(messages)
+    if _is_paired(messages):
+        return messages
     return tuple(message for turn in turns_of(messages) for message in turn.messages)
+
+
+def _is_paired(messages: Sequence[Message]) -> bool:
+    """Tell whether nothing is to be mended, as in nearly every list that comes in."""
+    following = iter(messages)
+    for message in following:
+        if message.role is Role.TOOL:
+            return False
+        for call in message.calls:
+            answer = next(following, None)
+            if answer is None or answer.role is not Role.TOOL or answer.call_id != call.call_id:
+                return False
+        if len(message.calls) > 1 and _distinct(message) is not message:
+            return False
+    return True
 
 
 def turns_of(messages: Iterable[Message]) -> tuple[Turn, ...]:

@@ -13,7 +13,6 @@ from guardrails.hygiene.left import TAKEN_BACK, Left, Removal
 from guardrails.hygiene.messages import Message, Role
 from guardrails.hygiene.pairs import Turn, turns_of
 from guardrails.hygiene.repeats import Cleaned
-from guardrails.hygiene.tokens import size_of
 
 
 def without_quarantined(messages: Sequence[Message], reasons: Mapping[str, str]) -> Cleaned:
@@ -62,7 +61,7 @@ def _kept(turn: Turn, reasons: Mapping[str, str]) -> tuple[Message, ...]:
 def _removals(turn: Turn, kept: Sequence[Message]) -> list[Removal]:
     stays = {id(message) for message in kept}
     return [
-        Removal(why=Left.TAKEN_BACK, at=message.at, characters=size_of(message))
+        Removal(why=Left.TAKEN_BACK, at=message.at, characters=message.size)
         for message in turn.messages
         if id(message) not in stays and not (kept and message is turn.head)
     ]

@@ -14,7 +14,7 @@ from guardrails.hygiene.memo import Memo
 from guardrails.hygiene.messages import Message, Role
 from guardrails.hygiene.names import names_told
 from guardrails.hygiene.repeats import Cleaned
-from guardrails.hygiene.tokens import Measure, characters_of, size_of
+from guardrails.hygiene.tokens import Measure, characters_of
 
 RECENT = 4
 """Rungs by which the newest turns stand higher: they have four times as much."""
@@ -141,7 +141,7 @@ def _removals(
             why=Left.COMPRESSED,
             at=messages[at].at,
             pointer=pointer_of(messages[at]),
-            characters=size_of(messages[at]) - size_of(shown[at]),
+            characters=messages[at].size - shown[at].size,
             said=form.left_out,
         )
 

@@ -58,12 +58,4 @@ _TELLING = 2_000
 
 def characters_of(messages: Iterable[Message]) -> int:
     """Return the characters that messages send: texts, thought, and calls with their arguments."""
-    return sum(map(size_of, messages))
-
-
-def size_of(message: Message) -> int:
-    """Return the characters of one message."""
-    size = len(message.text) + len(message.reasoning)
-    for call in message.calls:
-        size += len(call.tool) + len(call.arguments)
-    return size
+    return sum([message.size for message in messages])

@@ -29,6 +29,10 @@ MakeGate = Callable[[Settings], Gate | None]
 GUARDS: Final = 64
 """Guards that are kept made, one for each settings; making one takes some milliseconds."""
 
+READ_AFTER_SECONDS: Final = 0.003
+"""Without a fact of the run until its results are read: its agent has its answer by then, and waits
+for its model or its tools."""
+
 
 class Register:
     """Holds runs, each once.
@@ -59,6 +63,7 @@ class Register:
         self._keepers: dict[RunId, Keeper] = {}
         self._live: OrderedDict[RunId, LiveRun] = OrderedDict()
         self._changing = asyncio.Lock()
+        self._reading: dict[RunId, asyncio.TimerHandle] = {}
 
     @property
     def live(self) -> Sequence[LiveRun]:
@@ -68,6 +73,23 @@ class Register:
     async def blocking(self, work: Callable[[], T]) -> T:
         """Do what may wait for the store; where that is memory, at once."""
         return await blocking(self.store, work)
+
+    def read_soon(self, live: LiveRun) -> None:
+        """Have a run's results read while nobody waits for it; what it says stays the same."""
+        timer = self._reading.pop(live.run, None)
+        if timer is not None:
+            timer.cancel()
+        if live.unread:
+            self._reading[live.run] = asyncio.get_running_loop().call_later(
+                READ_AFTER_SECONDS, self._read_now, live
+            )
+
+    def _read_now(self, live: LiveRun) -> None:
+        self._reading.pop(live.run, None)
+        if self.store.name == "memory":
+            live.session.read_up()
+        else:  # its lock may be held by a thread that waits for the store
+            asyncio.get_running_loop().run_in_executor(None, live.session.read_up)
 
     async def find(self, run: RunId) -> LiveRun | None:
         """Return a run, from memory or the store; None if there is none."""

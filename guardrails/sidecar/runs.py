@@ -27,8 +27,8 @@ SNAPSHOT_EVERY: Final = 64
 """Records after which a session is stored whole, so that less is folded when it is read. Folding 64
 takes some 10 ms, as reading the session does."""
 READ_EVERY: Final = 4
-"""Results after which they are read. A list of pods takes 0.3 ms; all that came before a snapshot
-at once would keep others waiting for 10 ms."""
+"""Results after which they are read, once whoever brought the last one has its answer. A list of
+pods takes 0.3 ms; all that came before a snapshot at once would keep others waiting for 10 ms."""
 ATTEMPTS: Final = 5
 """How often a fact is decided anew because somebody else was quicker."""
 
@@ -184,11 +184,14 @@ class LiveRun:
             if records[-1].seq >= self.keeper.last[0]:
                 self.keeper.note(records[-1])
 
+    @property
+    def unread(self) -> bool:
+        """Tell whether there are results that are to be read soon."""
+        return len(self.session.state.results) >= READ_EVERY
+
     def settle_down(self, *, whole: bool = False) -> None:
         """Store the session whole if that is due, or if it is asked for."""
         state = self.session.state
-        if len(state.results) >= READ_EVERY:
-            state = self.session.read_up()
         due = state.seq - self._upto >= SNAPSHOT_EVERY or (state.ended and state.seq > self._upto)
         if due or (whole and state.seq > self._upto):
             self._store.snapshot(self.run, seq=state.seq, data=self.session.snapshot())

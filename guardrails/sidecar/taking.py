@@ -42,6 +42,7 @@ class Facts:
         decisions = list[Decision]()
         while len(decisions) < len(posted):
             decisions += await self._some(live, posted[len(decisions) :])
+        self._register.read_soon(live)
         return decisions
 
     async def _some(self, live: LiveRun, posted: Sequence[Posted]) -> list[Decision]:

@@ -12,7 +12,6 @@ from guardrails.hygiene.memo import Memo
 from guardrails.hygiene.messages import Message, Role, Shape
 from guardrails.hygiene.shapes.anthropic import AnthropicShape
 from guardrails.hygiene.shapes.openai import OpenAIShape
-from guardrails.hygiene.tokens import size_of
 from guardrails.policy.models import HygieneSettings
 from tests.hygiene.lists import ANTHROPIC, OPENAI
 
@@ -90,4 +89,4 @@ def _by_place(read: Sequence[Message], tokens: int) -> dict[tuple[int, int, str]
 
 def _size(message: Message) -> int:
     listed = message.text.partition(ALSO)[1:]
-    return size_of(message) - sum(map(len, listed))
+    return message.size - sum(map(len, listed))

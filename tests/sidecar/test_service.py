@@ -19,6 +19,7 @@ from guardrails.core.events import (
     GateReported,
     ModelReplied,
     ToolRequested,
+    ToolReturned,
 )
 from guardrails.core.evidence import GateReport, GateVerdict
 from guardrails.core.hooks import Record as Told
@@ -26,9 +27,12 @@ from guardrails.core.hooks import RunEnded
 from guardrails.core.ids import CallId, RunId
 from guardrails.core.incident import Incident
 from guardrails.core.outcome import Outcome
+from guardrails.engine.reading import read_up
 from guardrails.errors import BaselineError, UsageError
 from guardrails.gates.base import Gate, GateRequest, OnProgress
 from guardrails.sidecar.facts import GapError, Posted
+from guardrails.sidecar.register import READ_AFTER_SECONDS
+from guardrails.sidecar.runs import READ_EVERY
 from guardrails.sidecar.service import Service, UnknownRunError
 from guardrails.sidecar.stores.base import ConflictError, Record, StoreError
 from guardrails.sidecar.stores.memory import MemoryRuns
@@ -57,6 +61,8 @@ def _posted(*facts: AnyFact, first: int = 1) -> Sequence[Posted]:
     return [Posted(number=number, fact=fact) for number, fact in enumerate(facts, start=first)]
 
 
+PODS = "NAME   READY  STATUS   RESTARTS  AGE\nweb-1  1/1    Running  0         3m"
+GET_PODS = '{"command": "kubectl get pods -n shop"}'
 LOOK = (
     ModelReplied(text="I look."),
     ToolRequested(call_id=CallId("c1"), tool="get_pods"),
@@ -345,6 +351,28 @@ async def test_many_that_ask_at_once_get_one_order() -> None:
     )
     assert not [one for one in done if isinstance(one, BaseException)]
     assert [record.number for record in store.records(run)] == list(range(21))
+
+
+async def test_results_are_read_once_nobody_waits_for_the_run() -> None:
+    """What they say stays the same; until then they are kept as they came."""
+    service = _service(MemoryRuns())
+    live = await service.open(ABOUT)
+    facts = [
+        fact
+        for number in range(READ_EVERY)
+        for fact in (
+            ModelReplied(text="I look."),
+            ToolRequested(call_id=CallId(f"c{number}"), tool="kubectl", arguments=GET_PODS),
+            ToolReturned(call_id=CallId(f"c{number}"), tool="kubectl", text=PODS),
+        )
+    ]
+    await service.post(live.run, _posted(*facts))
+    there = live.session.state
+    assert len(there.results) == READ_EVERY
+    await asyncio.sleep(20 * READ_AFTER_SECONDS)
+    assert live.session.state == read_up(there)
+    assert not live.session.state.results
+    assert "web-1" in live.session.state.names
 
 
 class SlowRuns(MemoryRuns):

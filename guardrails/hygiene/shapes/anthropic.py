@@ -6,6 +6,7 @@ ours. The system prompt is not among the messages.
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from operator import attrgetter
 from typing import Any, cast
 
 import msgspec
@@ -26,15 +27,25 @@ _THOUGHT = frozenset({"thinking", "redacted_thinking"})
 class AnthropicShape:
     """Messages as `/v1/messages` takes them."""
 
-    def read(self, messages: Sequence[Json]) -> tuple[Message, ...]:
-        """Return the messages in our form; each result is one of its own."""
-        return tuple(part for at, message in enumerate(messages) for part in _read(message, at))
+    def read(self, messages: Sequence[Json], *, start: int = 0) -> tuple[Message, ...]:
+        """Return the messages in our form, from one on; each result is one of its own."""
+        places = range(start, len(messages))
+        return tuple(part for at in places for part in _read(messages[at], at))
 
-    def write(self, messages: Sequence[Json], kept: Sequence[Message]) -> list[Json]:
-        """Return what is left, in Anthropic's form: roles take turns, results come first."""
+    def write(
+        self, messages: Sequence[Json], kept: Sequence[Message], *, known: Sequence[Message] = ()
+    ) -> list[Json]:
+        """Return what is left, in Anthropic's form: roles take turns, results come first.
+
+        Args:
+            messages: The list that was read.
+            kept: What is left of it.
+            known: What `read` made of the list, where that is at hand.
+        """
         found: list[Json] = []
-        for at, parts in groupby(kept, key=lambda message: message.at):
-            written = _written(messages, at, list(parts))
+        before = {at: tuple(parts) for at, parts in groupby(known, key=attrgetter("at"))}
+        for at, parts in groupby(kept, key=attrgetter("at")):
+            written = _written(messages, at, list(parts), before.get(at))
             if found and found[-1]["role"] == "user" and _answers(written):
                 found[-1] = _joined(found[-1], written)
             else:
@@ -90,11 +101,13 @@ def _call(block: Json) -> Call:
     )
 
 
-def _written(messages: Sequence[Json], at: int, parts: list[Message]) -> Json:
+def _written(
+    messages: Sequence[Json], at: int, parts: list[Message], known: tuple[Message, ...] | None
+) -> Json:
     if at < 0:
         return _made(parts)
     original = messages[at]
-    read = tuple(_read(original, at))
+    read = known or tuple(_read(original, at))
     if tuple(_bare(part) for part in parts) == tuple(_bare(part) for part in read):
         return original
     if original.get("role") == "assistant":

@@ -23,13 +23,24 @@ _THOUGHT: Final = ("reasoning_content", "reasoning")
 class OpenAIShape:
     """Messages as `/v1/chat/completions` takes them."""
 
-    def read(self, messages: Sequence[Json]) -> tuple[Message, ...]:
-        """Return the messages in our form."""
-        return tuple(_read(message, at) for at, message in enumerate(messages))
+    def read(self, messages: Sequence[Json], *, start: int = 0) -> tuple[Message, ...]:
+        """Return the messages in our form, from one on."""
+        return tuple(_read(messages[at], at) for at in range(start, len(messages)))
 
-    def write(self, messages: Sequence[Json], kept: Sequence[Message]) -> list[Json]:
-        """Return what is left, in OpenAI's form."""
-        return [_write(messages[m.at], m) if m.at >= 0 else _made(m) for m in kept]
+    def write(
+        self, messages: Sequence[Json], kept: Sequence[Message], *, known: Sequence[Message] = ()
+    ) -> list[Json]:
+        """Return what is left, in OpenAI's form.
+
+        Args:
+            messages: The list that was read.
+            kept: What is left of it.
+            known: What `read` made of the list, where that is at hand.
+        """
+        return [
+            _write(messages[m.at], m, known[m.at] if known else None) if m.at >= 0 else _made(m)
+            for m in kept
+        ]
 
 
 def _read(message: Json, at: int) -> Message:
@@ -60,8 +71,10 @@ def _calls(message: Json) -> Iterator[Call]:
         )
 
 
-def _write(original: Json, kept: Message) -> Json:
-    read = _read(original, kept.at)
+def _write(original: Json, kept: Message, known: Message | None) -> Json:
+    if kept is known:
+        return original
+    read = known or _read(original, kept.at)
     if not changed(read, kept):
         return original
     found = dict(original)

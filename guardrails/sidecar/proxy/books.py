@@ -20,6 +20,7 @@ from guardrails.core.ids import RunId
 from guardrails.engine import Session
 from guardrails.hygiene.messages import Message, Role
 from guardrails.sidecar.facts import Posted
+from guardrails.sidecar.proxy.again import TURNS
 from guardrails.sidecar.proxy.ending import Decided, decided
 from guardrails.sidecar.proxy.history import chained, digest, key_of, units_of
 from guardrails.sidecar.proxy.kept import (
@@ -274,7 +275,7 @@ def _tail(thread: Thread) -> Hidden | None:
 def _turn(wire: Wire, delivery: Delivery) -> Turn | None:
     if delivery.body is None:
         return None
-    turn = wire.turn(delivery.body)
+    turn = TURNS.read(wire, delivery.body)
     if delivery.text is None and delivery.calls is None:
         return turn
     return wire.changed(turn, text=delivery.text, calls=delivery.calls)

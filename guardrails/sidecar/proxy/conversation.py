@@ -83,7 +83,12 @@ class Visit:
     @property
     def fingerprint(self) -> str:
         """What it is known again by when it is repeated."""
-        return self.history.fingerprint(tools=bool(self.asked.tools), previous=self.asked.previous)
+        with_tools, without = self.history.fingerprints
+        if self.asked.previous:
+            return self.history.fingerprint(
+                tools=bool(self.asked.tools), previous=self.asked.previous
+            )
+        return with_tools if self.asked.tools else without
 
     def known_as(self, thread: Thread) -> "Visit":
         """Return the same request, which continues a response by the name its server knows."""

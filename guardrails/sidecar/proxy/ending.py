@@ -16,6 +16,7 @@ from guardrails.hygiene.messages import Call
 from guardrails.integrations.closing import NOT_RUN, claims_success, closing_words
 from guardrails.integrations.returned import returned_text
 from guardrails.sidecar.facts import Posted
+from guardrails.sidecar.proxy.again import TURNS
 from guardrails.sidecar.proxy.facts import end_by_call, end_by_words, goal_of, requested
 from guardrails.sidecar.proxy.kept import Delivery, Item, Pending, PlannedCall
 from guardrails.sidecar.proxy.wire.base import Asked, Result, Turn, Wire
@@ -98,7 +99,7 @@ async def decided(
     last = await desk.state_all(pending.facts)
     if pending.body is None:
         return await _at_the_door(desk, wire, None, pending)
-    turn = wire.turn(pending.body)
+    turn = TURNS.read(wire, pending.body)
     if last is not None and last.next is Next.STOP:
         return await _at_the_door(desk, wire, turn, pending)
     if pending.calls:
@@ -114,7 +115,7 @@ def built(wire: Wire, asked: Asked, delivery: Delivery) -> Turn:
     """Return the turn that an agent is given."""
     if delivery.body is None:
         return wire.said(asked, delivery.text or "")
-    turn = wire.turn(delivery.body)
+    turn = TURNS.read(wire, delivery.body)
     if delivery.text is None and delivery.calls is None:
         return turn
     return wire.changed(turn, text=delivery.text, calls=delivery.calls)

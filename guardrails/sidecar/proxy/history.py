@@ -7,13 +7,15 @@ unit, instructions are left out (many have the time in them), and each prefix ha
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from typing import Final
 
 from guardrails.hygiene.messages import Call, Message, Role
 from guardrails.sidecar.proxy.wire.base import Asked
 
+CALLS_KNOWN: Final = 8_192
+"""Calls whose digest is remembered: each history has all of its own again."""
 SIGN: Final = 200
 """Characters by which a summary is known again."""
 
@@ -24,11 +26,8 @@ def digest(*parts: str) -> str:
     >>> digest("a", "b") == digest("ab")
     False
     """
-    whole = list[bytes]()
-    for part in parts:
-        data = part.encode(errors="replace")
-        whole += (len(data).to_bytes(8, "big"), data)
-    return blake2b(b"".join(whole), digest_size=12).hexdigest()
+    whole = "".join([f"{len(part)}:{part}" for part in parts])
+    return blake2b(whole.encode(errors="replace"), digest_size=12).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +160,9 @@ def chained(units: Sequence[Unit], head: str = "") -> Iterator[str]:
 def _same(messages: Sequence[Message], others: Sequence[Message]) -> int:
     """Return how many messages two conversations have in common, from their beginning."""
     pairs = enumerate(zip(messages, others, strict=False))
-    return next((at for at, (a, b) in pairs if a != b), min(len(messages), len(others)))
+    return next(
+        (at for at, (a, b) in pairs if a is not b and a != b), min(len(messages), len(others))
+    )
 
 
 def key_of(call: Call) -> str:
@@ -171,7 +172,12 @@ def key_of(call: Call) -> str:
     >>> key_of(call) == key_of(Call(call_id="c1", tool="get_pods", arguments='{"n": 1}'))
     True
     """
-    return digest(call.call_id, call.tool)
+    return _key(call.call_id, call.tool)
+
+
+@lru_cache(maxsize=CALLS_KNOWN)
+def _key(call_id: str, tool: str) -> str:
+    return digest(call_id, tool)
 
 
 def sign_of(text: str) -> str:

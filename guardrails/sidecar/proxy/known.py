@@ -53,14 +53,18 @@ class Known:
             replace(thread, hidden=(), pending=None, given=_slim(thread.given))
             for thread in kept.threads
         )
-        self._forget(run)
-        kept = replace(kept, threads=slim, planned=())
+        before = self._runs.pop(run, None)
+        known = frozenset[str]() if before is None else before.marks
         marks = frozenset(mark for thread in slim for mark in _marks(thread))
+        kept = replace(kept, threads=slim, planned=())
         self._runs[run] = _Entry(kept=kept, order=next(self._orders), marks=marks)
-        for mark in marks:
+        self._unmark(run, known - marks)
+        for mark in marks - known:
             self._by_mark[mark].add(run)
         if any(thread.summaries for thread in slim):
             self._summarised.add(run)
+        else:
+            self._summarised.discard(run)
         while len(self._runs) > self._at_most:
             self._forget(next(iter(self._runs)))
 
@@ -73,11 +77,12 @@ class Known:
             yield run, self._runs[run].kept
 
     def _forget(self, run: RunId) -> None:
-        entry = self._runs.pop(run, None)
-        if entry is None:
-            return
+        entry = self._runs.pop(run)
         self._summarised.discard(run)
-        for mark in entry.marks:
+        self._unmark(run, entry.marks)
+
+    def _unmark(self, run: RunId, marks: frozenset[str]) -> None:
+        for mark in marks:
             runs = self._by_mark[mark]
             runs.discard(run)
             if not runs:

@@ -8,7 +8,7 @@ models, 300 s with Codex), and a gate may take longer.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -28,6 +28,8 @@ _STREAM: Final = (
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
 )
+PART_BYTES: Final = 64 * 1024
+"""At least so much of a stream is written at a time, where it is there."""
 _TIMED_OUT: Final = 504
 
 
@@ -134,16 +136,16 @@ class Reply(Response):
             return
         turn = self._task.result()
         if self._asked.stream:
-            await self._begin(send)
             opening = self._opening
             frames = (
                 self._wire.frames(turn, asked=self._asked)
                 if opening is None
                 else opening.frames(turn)
             )
-            for frame in frames:
-                await _send(send, frame)
-            await _send(send, b"", last=True)
+            parts = [*_parts(frames)]
+            await self._begin(send)
+            for part, last in parts:
+                await _send(send, part, last=last)
         else:
             await self._send_whole(send, 200, msgspec.json.encode(turn.body), {})
 
@@ -191,6 +193,20 @@ class Reply(Response):
         self._work.abandoned = True
         if self._work.asking:
             self._task.cancel()
+
+
+def _parts(frames: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """Yield frames joined, each part with whether it is the last.
+
+    The turn is whole before it is sent, and each write takes its time, at both ends.
+    """
+    part = bytearray()
+    for frame in frames:
+        if len(part) >= PART_BYTES:
+            yield bytes(part), False
+            part.clear()
+        part += frame
+    yield bytes(part), True
 
 
 async def _gone(receive: Receive) -> None:

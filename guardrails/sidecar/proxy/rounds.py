@@ -12,6 +12,7 @@ from guardrails.core.events import AnyFact, ErrorRaised
 from guardrails.core.questions import Question, described
 from guardrails.engine import Session
 from guardrails.hygiene.redact import clipped
+from guardrails.sidecar.proxy.again import TURNS
 from guardrails.sidecar.proxy.books import Book
 from guardrails.sidecar.proxy.conversation import Visit
 from guardrails.sidecar.proxy.ending import Decided, closing
@@ -80,7 +81,7 @@ class Rounds:
             asked, sent.items, stream=asked.stream, tools=_shown(asked, session)
         )
         try:
-            turn = await self.ask(visit.wire, body, headers, asked, work)
+            turn = TURNS.note(visit.wire, await self.ask(visit.wire, body, headers, asked, work))
         except (ServerError, RefusedError) as error:
             await self._failed(book, thread.agent, error)
             raise

@@ -159,7 +159,7 @@ class _Shape:
         """Return what is left, in the wire's form."""
         if len(kept) == len(self._known) and all(map(operator.is_, kept, self._known)):
             return [*messages]
-        return self._wire.write(messages, kept)
+        return self._wire.write(messages, kept, known=self._known)
 
 
 def _itself(message: Message) -> Message:
@@ -195,6 +195,8 @@ def _whole(
     asked: Asked, history: History, hidden: Sequence[Hidden], given: str
 ) -> tuple[list[Json], frozenset[int]]:
     """Put hidden turns at their places; also return which items are the guard's."""
+    if not hidden:
+        return [*asked.items], frozenset()
     more: dict[int, list[Item]] = {}
     instead: dict[int, int] = {}
     for one in hidden:

@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guardrails.hygiene.messages import Call, Message, Role
+from guardrails.sidecar.proxy.again import REMEMBERED as TURNS_REMEMBERED
+from guardrails.sidecar.proxy.again import ReadTurns
 from guardrails.sidecar.proxy.history import History
 from guardrails.sidecar.proxy.reading import REMEMBERED, Requests
 from guardrails.sidecar.proxy.wire import WIRES
@@ -80,3 +82,39 @@ def test_what_is_no_request_is_refused_and_forgets_nothing() -> None:
         requests.read(CHAT, b"[")
     _, after = requests.read(CHAT, _body("down", "a", "b"))
     assert after.messages[0] is before.messages[0]
+
+
+def test_what_python_takes_for_the_same_goes_on_as_it_came() -> None:
+    """`true` is no 1 to a model's server, though nothing has to be read again for it."""
+    requests = Requests()
+    for cached in ("1", "true", "1.0"):
+        body = b'{"model":"m","messages":[{"role":"user","content":"down","cached":%b}]}'
+        asked, _ = requests.read(CHAT, body % cached.encode())
+        sent = CHAT.request(asked, asked.items, stream=False, tools=None)
+        assert f'"cached":{cached}' in msgspec.json.encode(sent).decode()
+
+
+def test_a_turn_is_read_once_and_known_by_its_body_alone() -> None:
+    """An equal body elsewhere is another turn's, and so is the same one in another format."""
+    reply = {"choices": [{"message": {"role": "assistant", "content": "I look"}}]}
+    same = msgspec.json.decode(msgspec.json.encode(reply))
+    turns = ReadTurns()
+    turn = turns.read(CHAT, reply)
+    assert turns.read(CHAT, reply) is turn
+    assert turns.read(CHAT, same) is not turn
+    assert turns.note(CHAT, turn) is turns.read(CHAT, turn.body)
+    with pytest.raises(WireError):
+        turns.read(RESPONSES, reply)
+
+
+def test_only_the_latest_turns_are_remembered() -> None:
+    """Memory has a bound, and what was forgotten is read anew."""
+    turns = ReadTurns()
+    replies = [
+        {"choices": [{"message": {"role": "assistant", "content": str(number)}}]}
+        for number in range(TURNS_REMEMBERED + 1)
+    ]
+    read = [turns.read(CHAT, reply) for reply in replies]
+    assert turns.read(CHAT, replies[-1]) is read[-1]
+    assert turns.read(CHAT, replies[0]) is not read[0]
+    assert turns.read(CHAT, replies[0]) == read[0]

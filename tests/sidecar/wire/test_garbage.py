@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from guardrails.sidecar.proxy.wire import WIRES
-from guardrails.sidecar.proxy.wire.base import Asked, Json, WireError
+from guardrails.sidecar.proxy.wire.base import NOTHING, Asked, Before, Json, Wire, WireError
 
 _KEYS = """
 messages input model choices message delta content text type role tool_calls function name
@@ -59,6 +59,36 @@ def test_any_request_is_read_or_refused_in_one_line(wire, body, items) -> None:
             asked: Asked = wire.asked(one)
             assert wire.write(asked.items, asked.messages) is not None
             wire.request(asked, asked.items, stream=True, tools=frozenset({"custom"}))
+
+
+@FUZZ
+@given(WIRE, *[st.lists(OBJECTS, min_size=1, max_size=3) for _ in range(3)])
+def test_what_was_read_before_changes_nothing(wire, same, then, instead) -> None:
+    """A conversation is read on from the last request as if it were read alone."""
+    before = NOTHING
+    for items in ([*same, *then], same, [*same, *instead], [*same, *then, *instead]):
+        known = before.items[: before.shared(items)]
+        if msgspec.json.encode(known) != msgspec.json.encode(items[: len(known)]):
+            continue  # `true` for 1: what Python takes for the same needs no second look
+        body = {"model": "m", wire.listing: items}
+        alone, error = _read(wire, body, NOTHING)
+        found, same_error = _read(wire, body, before)
+        assert same_error == error
+        if alone is None or found is None:
+            continue
+        assert found.messages == alone.messages
+        assert list(map(id, found.raw[wire.listing])) == list(map(id, items))
+        fewer = [m for m in found.messages if m.text or m.calls]
+        written = wire.write(found.items, fewer, known=found.messages)
+        assert msgspec.json.encode(written) == msgspec.json.encode(wire.write(alone.items, fewer))
+        before = Before(items=found.items, messages=found.messages)
+
+
+def _read(wire: Wire, body: Json, before: Before) -> tuple[Asked | None, str]:
+    try:
+        return wire.asked(body, before=before), ""
+    except WireError as error:
+        return None, str(error)
 
 
 @FUZZ

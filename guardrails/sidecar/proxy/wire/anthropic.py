@@ -19,7 +19,7 @@ from guardrails.sidecar.proxy.wire.anthropic_stream import (
     frames_of,
 )
 from guardrails.sidecar.proxy.wire.anthropic_tools import offered, with_tools
-from guardrails.sidecar.proxy.wire.base import Asked, Json, Result, Turn, WireError
+from guardrails.sidecar.proxy.wire.base import NOTHING, Asked, Before, Json, Result, Turn, WireError
 from guardrails.sidecar.proxy.wire.calls import ids_for, kept_of, the_object
 from guardrails.sidecar.proxy.wire.fields import (
     an_object,
@@ -59,24 +59,30 @@ class Anthropic:
         """`anthropic`."""
         return "anthropic"
 
-    def asked(self, body: Json) -> Asked:
+    @property
+    def listing(self) -> str:
+        """`messages`."""
+        return "messages"
+
+    def asked(self, body: Json, *, before: Before = NOTHING) -> Asked:
         """Read a request.
 
         Raises:
             WireError: It is none.
         """
-        items = conversation(body.get("messages"), "messages", roles=True)
+        items = conversation(body.get("messages"), "messages", roles=True, before=before)
         if not items:
             raise WireError("`messages` must hold at least one message.")
         if not field(body, "model"):
             raise WireError("`model` must name a model.")
         sound({"content": body.get("system")}, "system")
+        same = before.shared(items)
         output = an_object(an_object(body.get("output_config")).get("format"))
         choice = an_object(body.get("tool_choice"))
         return Asked(
             raw=body,
             items=items,
-            messages=self.read(items),
+            messages=(*before.up_to(same), *_SHAPE.read(items, start=same)),
             system=text_of(body.get("system")),
             tools=tuple(offered(body)),
             model=field(body, "model"),
@@ -89,9 +95,11 @@ class Anthropic:
         """Return items in the form that hygiene works on."""
         return _SHAPE.read(items)
 
-    def write(self, items: Sequence[Json], kept: Sequence[Message]) -> list[Json]:
+    def write(
+        self, items: Sequence[Json], kept: Sequence[Message], *, known: Sequence[Message] = ()
+    ) -> list[Json]:
         """Return what hygiene left of items, in this format."""
-        return _SHAPE.write(items, kept)
+        return _SHAPE.write(items, kept, known=known)
 
     def request(
         self, asked: Asked, items: Sequence[Json], *, stream: bool, tools: frozenset[str] | None

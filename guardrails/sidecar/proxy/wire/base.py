@@ -7,7 +7,7 @@ as the client expects it, whole or as a stream. What it does not know it passes 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from guardrails.core.events import Usage
 from guardrails.errors import GuardrailsError
@@ -56,6 +56,28 @@ class Asked:
     in `items` then answer calls that are not in `items`, so hygiene must leave the list alone."""
     choices: int = 1
     """How many replies are asked for; the proxy refuses more than one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What was read of a conversation when its last request came."""
+
+    items: tuple[Json, ...] = ()
+    messages: tuple[Message, ...] = ()
+
+    def shared(self, items: Sequence[object]) -> int:
+        """Return how many items stand at the beginning of both."""
+        pairs = enumerate(zip(self.items, items, strict=False))
+        return next(
+            (at for at, (a, b) in pairs if a is not b and a != b), min(len(self.items), len(items))
+        )
+
+    def up_to(self, items: int) -> tuple[Message, ...]:
+        """Return the messages of so many items, where each item was read by itself."""
+        return tuple(m for m in self.messages if m.at < items)
+
+
+NOTHING: Final = Before()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,8 +169,17 @@ class Wire(Protocol):
 
     # From the agent
 
-    def asked(self, body: Json) -> Asked:
+    @property
+    def listing(self) -> str:
+        """The field of a request that holds the conversation."""
+        ...
+
+    def asked(self, body: Json, *, before: Before = NOTHING) -> Asked:
         """Read a request.
+
+        Args:
+            body: The request.
+            before: An earlier one of the same conversation, whose items need no second look.
 
         Raises:
             WireError: It is none.
@@ -159,7 +190,9 @@ class Wire(Protocol):
         """Return items in the form that hygiene works on."""
         ...
 
-    def write(self, items: Sequence[Json], kept: Sequence[Message]) -> list[Json]:
+    def write(
+        self, items: Sequence[Json], kept: Sequence[Message], *, known: Sequence[Message] = ()
+    ) -> list[Json]:
         """Return what hygiene left of items, in this format; the unchanged as they were."""
         ...
 

@@ -12,7 +12,7 @@ from typing import Final
 from guardrails.core.events import Usage
 from guardrails.hygiene.messages import Call, Message
 from guardrails.hygiene.shapes.openai import OpenAIShape
-from guardrails.sidecar.proxy.wire.base import Asked, Json, Result, Turn, WireError
+from guardrails.sidecar.proxy.wire.base import NOTHING, Asked, Before, Json, Result, Turn, WireError
 from guardrails.sidecar.proxy.wire.calls import ending, ids_for, kept_of
 from guardrails.sidecar.proxy.wire.chat_stream import ChatOpening, ChatReader, frames_of
 from guardrails.sidecar.proxy.wire.chat_tools import kind_of, offered, with_tools
@@ -46,13 +46,18 @@ class Chat:
         """`chat`."""
         return "chat"
 
-    def asked(self, body: Json) -> Asked:
+    @property
+    def listing(self) -> str:
+        """`messages`."""
+        return "messages"
+
+    def asked(self, body: Json, *, before: Before = NOTHING) -> Asked:
         """Read a request.
 
         Raises:
             WireError: It is none, or uses functions as they were before tools.
         """
-        items = conversation(body.get("messages"), "messages", roles=True)
+        items = conversation(body.get("messages"), "messages", roles=True, before=before)
         if not items:
             raise WireError("`messages` must hold at least one message.")
         if not field(body, "model"):
@@ -60,14 +65,15 @@ class Chat:
         for name in ("functions", "function_call"):
             if body.get(name):
                 raise WireError(f"`{name}` {_LEGACY}")
-        for at, item in enumerate(items):
+        same = before.shared(items)
+        for at, item in enumerate(items[same:], same):
             if item.get("function_call") or item.get("role") == "function":
                 raise WireError(f"A function call in `messages[{at}]` {_LEGACY}")
         shape = field(an_object(body.get("response_format")), "type")
         return Asked(
             raw=body,
             items=items,
-            messages=self.read(items),
+            messages=(*before.up_to(same), *_SHAPE.read(items, start=same)),
             tools=tuple(offered(body)),
             model=field(body, "model"),
             stream=body.get("stream") is True,
@@ -80,9 +86,11 @@ class Chat:
         """Return items in the form that hygiene works on."""
         return _SHAPE.read(items)
 
-    def write(self, items: Sequence[Json], kept: Sequence[Message]) -> list[Json]:
+    def write(
+        self, items: Sequence[Json], kept: Sequence[Message], *, known: Sequence[Message] = ()
+    ) -> list[Json]:
         """Return what hygiene left of items, in this format."""
-        return _SHAPE.write(items, kept)
+        return _SHAPE.write(items, kept, known=known)
 
     def request(
         self, asked: Asked, items: Sequence[Json], *, stream: bool, tools: frozenset[str] | None

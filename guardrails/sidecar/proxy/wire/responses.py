@@ -21,7 +21,7 @@ from guardrails.hygiene.shapes.responses import (
     without_thought,
 )
 from guardrails.hygiene.shapes.results import SILENT, result_item
-from guardrails.sidecar.proxy.wire.base import Asked, Json, Result, Turn, WireError
+from guardrails.sidecar.proxy.wire.base import NOTHING, Asked, Before, Json, Result, Turn, WireError
 from guardrails.sidecar.proxy.wire.calls import ids_for, kept_of, the_object
 from guardrails.sidecar.proxy.wire.fields import (
     an_object,
@@ -76,7 +76,12 @@ class Responses:
         """`responses`."""
         return "responses"
 
-    def asked(self, body: Json) -> Asked:
+    @property
+    def listing(self) -> str:
+        """`input`."""
+        return "input"
+
+    def asked(self, body: Json, *, before: Before = NOTHING) -> Asked:
         """Read a request.
 
         Raises:
@@ -84,7 +89,7 @@ class Responses:
         """
         if body.get("background"):
             raise WireError("`background` is not supported behind the guard: ask without it.")
-        items = _input(body)
+        items = _input(body, before)
         kept = body.get("conversation")
         whole = kept if isinstance(kept, str) else field(an_object(kept), "id")
         shape = field(an_object(an_object(body.get("text")).get("format")), "type")
@@ -105,8 +110,11 @@ class Responses:
         """Return items in the form that hygiene works on."""
         return _SHAPE.read(items)
 
-    def write(self, items: Sequence[Json], kept: Sequence[Message]) -> list[Json]:
+    def write(
+        self, items: Sequence[Json], kept: Sequence[Message], *, known: Sequence[Message] = ()
+    ) -> list[Json]:
         """Return what hygiene left of items, in this format."""
+        del known  # a turn is several items here, so they are read once more
         return _SHAPE.write(items, kept)
 
     def request(
@@ -300,12 +308,12 @@ def _needs_call_id(item: Json) -> bool:
     return kind_of(item) in {"function_call", "custom_tool_call"}
 
 
-def _input(body: Json) -> tuple[Json, ...]:
+def _input(body: Json, before: Before) -> tuple[Json, ...]:
     given: object = body.get("input")
     if isinstance(given, str):
         return ({"type": "message", "role": "user", "content": given},)
     if given is not None:
-        return conversation(given, "input")
+        return conversation(given, "input", before=before)
     if any(body.get(name) for name in ("prompt", "previous_response_id", "conversation")):
         return ()
     raise WireError("`input` must be a text or a list of items.")

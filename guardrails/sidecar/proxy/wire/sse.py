@@ -1,6 +1,5 @@
 """Server-sent events, in and out, and text in pieces of a size that clients show as it comes."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,6 @@ terminals that draw each delta still show a line or two at a time."""
 COMMENT = b": ping\n\n"
 """Keeps a connection open; the standard tells clients to pass over it."""
 
-_LINE_END = re.compile(rb"[\r\n]")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -50,7 +48,7 @@ class EventDecoder:
         """Take what came and return the events that it ended.
 
         Raises:
-            WireError: A line is no UTF-8.
+            WireError: What an event says is no UTF-8.
         """
         return [event for line in self._lines(chunk) if (event := self._line(line)) is not None]
 
@@ -60,26 +58,20 @@ class EventDecoder:
         self._rest.clear()
         return [event for line in lines if (event := self._line(line)) is not None]
 
-    def _lines(self, chunk: bytes) -> Iterator[bytes]:
+    def _lines(self, chunk: bytes) -> list[bytes]:
+        """Return the lines that a chunk ended. They end with LF, CR, or both, as servers like."""
         if self._after_cr and chunk:
             self._after_cr = False
             chunk = chunk.removeprefix(b"\n")
-        scanned = len(self._rest)
+        if b"\r" in chunk:
+            self._after_cr = chunk.endswith(b"\r")
+            chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         self._rest += chunk
-        start = 0
-        while True:
-            found = _LINE_END.search(self._rest, max(start, scanned))
-            if found is None:
-                break
-            end = found.start()
-            yield bytes(self._rest[start:end])
-            start = end + 1
-            if self._rest[end] == ord("\r"):
-                if start == len(self._rest):
-                    self._after_cr = True
-                elif self._rest[start] == ord("\n"):
-                    start += 1
-        del self._rest[:start]
+        if b"\n" not in chunk:
+            return []
+        *lines, rest = bytes(self._rest).split(b"\n")
+        self._rest = bytearray(rest)
+        return lines
 
     def _line(self, raw: bytes) -> Event | None:
         if not self._begun:
@@ -87,15 +79,14 @@ class EventDecoder:
             self._begun = True
         if not raw:
             return self._dispatch()
+        name, _, value = raw.partition(b":")
         try:
-            name, _, value = raw.decode().partition(":")
+            if name == b"data":
+                self._data.append(value.removeprefix(b" ").decode())
+            elif name == b"event":
+                self._name = value.removeprefix(b" ").decode()
         except UnicodeDecodeError as error:
             raise WireError("The model server's stream is not UTF-8.") from error
-        value = value.removeprefix(" ")
-        if name == "data":
-            self._data.append(value)
-        elif name == "event":
-            self._name = value
         return None
 
     def _dispatch(self) -> Event | None:
