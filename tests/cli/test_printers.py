@@ -11,7 +11,7 @@ from rich.console import Console
 from guardrails.cli.narration import Narrator
 from guardrails.cli.notes import Status
 from guardrails.cli.printers import LivePrinter, PlainPrinter, waiting_line
-from guardrails.cli.wording import printable, tally
+from guardrails.reports.wording import printable, tally
 from guardrails.core.claims import Claim, ClaimKind
 from guardrails.core.decisions import Decision
 from guardrails.core.events import (
