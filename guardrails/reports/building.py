@@ -28,6 +28,8 @@ from guardrails.core.mast import MODES, FailureMode, Weight
 from guardrails.core.signatures import SIGNATURES, Shown, Signature
 from guardrails.core.toolaction import Effect
 from guardrails.core.trace import StoredRun
+from guardrails.errors import TraceError
+from guardrails.policy.stored import settings_of_text
 from guardrails.reports.evidence import attempt, losses, since, waited
 from guardrails.reports.story import lines_of
 from guardrails.reports.values import (
@@ -61,7 +63,7 @@ def report_of(stored: StoredRun) -> RunReport:
     last = next((d for d in reversed(stored.decisions) if d.outcome is not None), None)
     attempts = tuple(_attempts(stored.records, decisions, began))
     claimed = next((one for one in reversed(attempts) if one.claim), None)
-    signature = SIGNATURES.get(started.profile) if started is not None else None
+    signature = None if started is None else _signature(started)
     outcome = ended.outcome if ended is not None else last.outcome if last is not None else None
     return RunReport(
         run=stored.run,
@@ -94,6 +96,16 @@ def report_of(stored: StoredRun) -> RunReport:
         filtered=_filtered(events),
         questions=tuple(_questions(events, began)),
     )
+
+
+def _signature(started: RunStarted) -> Signature | None:
+    """Return the published class that the run's policy holds modes against."""
+    if not started.policy:
+        return SIGNATURES.get(started.profile)
+    try:
+        return SIGNATURES.get(settings_of_text(started.policy).cascade.signature)
+    except TraceError:  # of another version: the profile's name says it, too
+        return SIGNATURES.get(started.profile)
 
 
 def _meaning(stored: StoredRun, outcome: object) -> str:
