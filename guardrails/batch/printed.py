@@ -49,7 +49,7 @@ def advice_lines(advice: Advice, vector: Vector) -> Iterator[str]:
     for what, modes in told.items():
         yield f"  {what}: {', '.join(modes) or 'none'}"
     for answer in advice.answers:
-        settings = "; ".join(f"{key}={_value(value)}" for key, value in answer.settings.items())
+        settings = "; ".join(f"{key}={setting(value)}" for key, value in answer.settings.items())
         said = settings or "no setting does; the agents' hand-over has to say more"
         yield f"  {answer.mode} {answer.name} is answered by: {said}"
     if vector.spent is not None:
@@ -156,7 +156,8 @@ def _blank(value: float | None) -> object:
     return "" if value is None else value
 
 
-def _value(value: object) -> str:
+def setting(value: object) -> str:
+    """Write a value as `--set` takes it."""
     if isinstance(value, list | tuple):
         return ",".join(map(str, cast("Sequence[object]", value)))
     return str(value)

@@ -26,6 +26,7 @@ class Form(StrEnum):
     TABLE = "table"
     JSON = "json"
     CSV = "csv"
+    HTML = "html"
 
 
 class Group(StrEnum):
@@ -56,7 +57,7 @@ def vectors(
         ),
     ] = Group.MODEL,
     form: Annotated[
-        Form, typer.Option("-o", "--format", help="table, json or csv.", case_sensitive=False)
+        Form, typer.Option("-o", "--format", help="table, json, csv or html.", case_sensitive=False)
     ] = Form.TABLE,
     advise: Annotated[
         bool,
@@ -86,7 +87,7 @@ def vectors(
     from guardrails.batch.vectors import By, tallies, vector_of  # noqa: PLC0415  # as above
 
     if against and form is Form.CSV:
-        raise UsageError("--against: a comparison is written as a table or as json")
+        raise UsageError("--against: a comparison is written as table, json or html")
     unread = Unreads()
 
     def counted(paths: "Sequence[Path]") -> "dict[str, Tally]":
@@ -98,11 +99,11 @@ def vectors(
 
     tallied = counted(paths)
     found = vectors_of(tallied)
-    advice = [
+    advised = [
         advise_on(vector, tally) for vector, tally in zip(found, tallied.values(), strict=True)
     ]
     change = compared(found, vectors_of(counted(against))) if against else None
-    _print(found, advice if advise else [], change, form)
+    _print(found, advised, change, form, advise=advise)
     unread.leave()
 
 
@@ -117,7 +118,12 @@ def _items(paths: "Sequence[Path]", *, jobs: int) -> "Iterator[Item]":
 
 
 def _print(
-    found: "list[Vector]", advice: "list[Advice]", change: "Compared | None", form: Form
+    found: "list[Vector]",
+    advice: "list[Advice]",
+    change: "Compared | None",
+    form: Form,
+    *,
+    advise: bool,
 ) -> None:
     from guardrails.batch.printed import (  # noqa: PLC0415  # as above
         advice_lines,
@@ -131,12 +137,14 @@ def _print(
         case Form.CSV:
             put(csv_text(found))
         case Form.JSON:
-            put(_json(found, advice, change))
+            put(_json(found, advice if advise else [], change))
+        case Form.HTML:
+            from guardrails.reports.vectors import vectors_html  # noqa: PLC0415  # as above
+
+            put(vectors_html(found, advice, change))
         case Form.TABLE:
-            for number, vector in enumerate(found):
-                lines = [*vector_lines(vector)]
-                if advice:
-                    lines += advice_lines(advice[number], vector)
+            for vector, on in zip(found, advice, strict=True):
+                lines = [*vector_lines(vector), *(advice_lines(on, vector) if advise else ())]
                 put("\n".join([*lines, ""]))
             if change is not None:
                 put("\n".join([*compared_lines(change), ""]))

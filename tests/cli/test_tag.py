@@ -189,4 +189,4 @@ def test_a_comparison_has_no_csv(cli, runs: Path) -> None:
     """A row for each mode has no place for it."""
     ran = cli("vectors", runs, "--against", runs, "-o", "csv")
     assert ran.code == 2
-    assert "--against: a comparison is written as a table or as json" in ran.err
+    assert "--against: a comparison is written as table, json or html" in ran.err
