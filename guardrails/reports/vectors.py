@@ -7,6 +7,7 @@ from typing import Final
 from guardrails.batch.advise import Advice
 from guardrails.batch.compare import Compared, Comparison
 from guardrails.batch.intervals import Difference, Share, share
+from guardrails.batch.printed import setting
 from guardrails.batch.ratios import Ratio
 from guardrails.batch.vectors import ModeShares, Vector
 from guardrails.reports.page import environment, shared
@@ -80,6 +81,7 @@ def vectors_html(
             changes=changes,
             runs=sum(one.runs for one in vectors),
             width=WIDTH,
+            setting=setting,
             **shared(),
         )
     )
