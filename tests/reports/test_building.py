@@ -8,6 +8,7 @@ from guardrails.core.events import EndRequested, ExitKind, QuestionAnswered, Que
 from guardrails.core.evidence import EvidenceState, GateVerdict
 from guardrails.core.outcome import Outcome
 from guardrails.core.questions import Answer, Question, QuestionKind
+from guardrails.core.trace import StoredRun
 from guardrails.policy.models import Budgets
 from guardrails.reports.building import report_of
 from guardrails.reports.drawing import MARKS, overview
@@ -78,21 +79,25 @@ def test_an_escalated_run_says_that_evidence_could_not_be_read() -> None:
     assert report.last.evidence[0].state is EvidenceState.UNKNOWN
 
 
-def test_a_question_stands_with_its_answer() -> None:
-    """And one that nobody answered says so."""
+def asked_and_answered() -> StoredRun:
+    """A run with two questions, one of them answered."""
     question = Question(
         id="q1", kind=QuestionKind.WHICH_NAMESPACE, text="Which namespace?", why="none is named"
     )
     other = Question(id="q2", kind=QuestionKind.APPROVAL, text="May I?")
     answer = Answer(question="q1", text="shop", by="oncall")
-    stored = told(
+    return told(
         [
             QuestionAsked(question=question),
             QuestionAsked(question=other),
             QuestionAnswered(answer=answer),
         ]
     )
-    report = report_of(stored)
+
+
+def test_a_question_stands_with_its_answer() -> None:
+    """And one that nobody answered says so."""
+    report = report_of(asked_and_answered())
     assert [(one.text, one.answer, one.by) for one in report.questions] == [
         ("Which namespace?", "shop", "oncall"),
         ("May I?", "", ""),
