@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
 from guardrails.batch.advise import Advice
+from guardrails.batch.compare import Compared
+from guardrails.batch.intervals import Difference, Share
 from guardrails.batch.ratios import Ratio
 from guardrails.batch.vectors import ModeShares, Spent, Vector
 
@@ -47,11 +49,40 @@ def advice_lines(advice: Advice, vector: Vector) -> Iterator[str]:
     for what, modes in told.items():
         yield f"  {what}: {', '.join(modes) or 'none'}"
     for answer in advice.answers:
-        settings = "; ".join(f"{key}={_value(value)}" for key, value in answer.settings.items())
+        settings = "; ".join(f"{key}={setting(value)}" for key, value in answer.settings.items())
         said = settings or "no setting does; the agents' hand-over has to say more"
         yield f"  {answer.mode} {answer.name} is answered by: {said}"
     if vector.spent is not None:
         yield f"  {_spent(vector.spent)}"
+
+
+def compared_lines(compared: Compared) -> Iterator[str]:
+    """Yield what changed between two sets of runs; a star marks what is surely a change."""
+    for one in compared.groups:
+        name = one.name if one.name == one.before else f"{one.name} against {one.before}"
+        yield f"{one.by} {name}: {one.runs_before} runs before, {one.runs} after"
+        if one.success is not None and one.success_before is not None:
+            yield _change_line("successful", one.success_before, one.success, one.success_change)
+        yield from (
+            _change_line(f"{m.mode} {m.name}", m.before, m.after, m.change) for m in one.modes
+        )
+    for word, names in (("after", compared.only_after), ("before", compared.only_before)):
+        if names:
+            yield f"only {word}, with nothing to compare: {', '.join(names)}"
+
+
+def _change_line(what: str, before: Share, after: Share, change: Difference | None) -> str:
+    shares = f"{_share(before):>12}  {_share(after):>12}"
+    if change is None:
+        return f"  {what:<38}  {shares}"
+    points = (
+        f"{change.value * 100:+.0f} points ({change.low * 100:+.0f} to {change.high * 100:+.0f})"
+    )
+    return f"  {what:<38}  {shares}  {points}{' *' if change.sure else ''}"
+
+
+def _share(one: Share) -> str:
+    return f"{one.runs} ({one.value:.0%})"
 
 
 def csv_text(vectors: Iterable[Vector]) -> str:
@@ -125,7 +156,8 @@ def _blank(value: float | None) -> object:
     return "" if value is None else value
 
 
-def _value(value: object) -> str:
+def setting(value: object) -> str:
+    """Write a value as `--set` takes it."""
     if isinstance(value, list | tuple):
         return ",".join(map(str, cast("Sequence[object]", value)))
     return str(value)

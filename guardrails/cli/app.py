@@ -19,6 +19,7 @@ from guardrails.cli import (
     doctor,
     fsm,
     policy,
+    report,
     run,
     serve,
     stdout,
@@ -51,6 +52,7 @@ app.command("run")(run.run)
 app.command("verify")(verify.verify)
 app.command("doctor")(doctor.doctor)
 app.command("serve")(serve.serve)
+app.command("report")(report.report)
 app.command("tag")(tag.tag)
 app.command("vectors")(vectors.vectors)
 app.add_typer(baseline.app, name="baseline")

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from typing import TextIO
 
 from guardrails.cli.printers import Printer
-from guardrails.cli.wording import printable
 from guardrails.core.questions import Question, described
+from guardrails.reports.wording import printable
 
 LISTEN_SECONDS = 0.2
 """How long a read waits before it looks whether the time is over; a blocked read hears nothing."""

@@ -1,5 +1,6 @@
 """Reading and writing the files that a command line names, with one clear line when it fails."""
 
+import os
 from pathlib import Path
 
 from guardrails.errors import UsageError
@@ -27,3 +28,23 @@ def check_writable(path: Path, *, option: str) -> None:
         raise UsageError(f"{option} {path}: this is a folder; name a file in it")
     if not path.absolute().parent.is_dir():
         raise UsageError(f"{option} {path}: the folder {path.parent} does not exist")
+
+
+def write_text(path: Path, text: str, *, option: str) -> None:
+    """Write a whole file: what was there before stays until all of the new one is.
+
+    Raises:
+        UsageError: It cannot be written.
+    """
+    try:
+        if path.exists() and not path.is_file():  # a pipe, or a terminal
+            path.write_text(text, encoding="utf-8")
+            return
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            part.write_text(text, encoding="utf-8")
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(f"{option} {path}: cannot write it: {error.strerror or error}") from error

@@ -11,16 +11,6 @@ from datetime import datetime
 from typing import Any
 
 from guardrails.cli.notes import Note, Status, Tone
-from guardrails.cli.wording import (
-    describe_allowed,
-    describe_arguments,
-    describe_fact,
-    describe_finding,
-    describe_start,
-    describe_taken_back,
-    until,
-    without_numbers,
-)
 from guardrails.core.decisions import Decision, EnforcedAction, Next, Verdict
 from guardrails.core.events import (
     AgentHandedOff,
@@ -47,6 +37,16 @@ from guardrails.core.evidence import GateProgress, GateReport, GateVerdict
 from guardrails.core.findings import Finding, FindingWithdrawn
 from guardrails.core.hooks import Record, RunEnded
 from guardrails.core.toolaction import Effect
+from guardrails.reports.wording import (
+    describe_allowed,
+    describe_arguments,
+    describe_fact,
+    describe_finding,
+    describe_start,
+    describe_taken_back,
+    until,
+    without_numbers,
+)
 
 FACTS_SHOWN = 4
 """Facts of a refusal that are shown; the report holds all of them."""

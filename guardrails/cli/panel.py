@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO
 
-from guardrails.cli.wording import count, describe_fact, outcome_sentence, printable, tally
 from guardrails.core.evidence import ReferenceSource
 from guardrails.core.mast import MODES, FailureMode
 from guardrails.core.outcome import Outcome
 from guardrails.core.result import RunResult
+from guardrails.reports.wording import count, describe_fact, outcome_sentence, printable, tally
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 from guardrails.cli.narration import Narrator
 from guardrails.cli.notes import Note, Status, Tone
 from guardrails.cli.stdout import mute
-from guardrails.cli.wording import count, printable
 from guardrails.core.hooks import Hook, Record
 from guardrails.core.ids import RunId
 from guardrails.hygiene.redact import redacted
+from guardrails.reports.wording import count, printable
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult

@@ -14,7 +14,6 @@ from guardrails.cli.files import check_writable
 from guardrails.cli.keeping import read_every, read_retention
 from guardrails.cli.signals import run_interruptible
 from guardrails.cli.sources import Opened, SourceOptions, open_sources, preflight
-from guardrails.cli.wording import describe_fact
 from guardrails.core.clock import SystemClock
 from guardrails.core.evidence import Evidence, EvidenceState, SourceRef
 from guardrails.core.incident import Incident
@@ -28,6 +27,7 @@ from guardrails.gates.reference import (
 )
 from guardrails.hygiene.redact import redacted
 from guardrails.policy.scope import check_namespaces
+from guardrails.reports.wording import describe_fact
 
 LIST_SECONDS = 10.0
 """Limit of one list or query, as the policy's default."""

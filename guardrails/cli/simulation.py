@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-from guardrails.cli.wording import printable
 from guardrails.core.decisions import Decision
 from guardrails.core.events import (
     EndRequested,
@@ -19,6 +18,7 @@ from guardrails.engine.replay import rules_of
 from guardrails.errors import UsageError
 from guardrails.fsm.machine import Machine
 from guardrails.fsm.words import LIMIT
+from guardrails.reports.wording import printable
 
 SHOWN = 60
 """Characters of a text in a line."""

@@ -9,13 +9,15 @@ import typer
 
 from guardrails.cli.options import Debug
 from guardrails.cli.tag import Jobs, Strict, Unreads, tagged_items
+from guardrails.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from guardrails.batch.advise import Advice
+    from guardrails.batch.compare import Compared
     from guardrails.batch.items import Item
-    from guardrails.batch.vectors import Vector
+    from guardrails.batch.vectors import Tally, Vector
 
 
 class Form(StrEnum):
@@ -24,6 +26,7 @@ class Form(StrEnum):
     TABLE = "table"
     JSON = "json"
     CSV = "csv"
+    HTML = "html"
 
 
 class Group(StrEnum):
@@ -54,12 +57,21 @@ def vectors(
         ),
     ] = Group.MODEL,
     form: Annotated[
-        Form, typer.Option("-o", "--format", help="table, json or csv.", case_sensitive=False)
+        Form, typer.Option("-o", "--format", help="table, json, csv or html.", case_sensitive=False)
     ] = Form.TABLE,
     advise: Annotated[
         bool,
         typer.Option("--advise", help="Say which profile and settings answer each vector."),
     ] = False,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--against",
+            metavar="PATH",
+            help="Other runs to compare with, such as those before a change; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     jobs: Jobs = 1,
     strict: Strict = False,
     debug: Debug = False,
@@ -70,17 +82,28 @@ def vectors(
     """
     del debug
     from guardrails.batch.advise import advise as advise_on  # noqa: PLC0415  # on use, for --help
+    from guardrails.batch.compare import compared  # noqa: PLC0415  # as above
     from guardrails.batch.lines import decode  # noqa: PLC0415  # as above
     from guardrails.batch.vectors import By, tallies, vector_of  # noqa: PLC0415  # as above
 
+    if against and form is Form.CSV:
+        raise UsageError("--against: a comparison is written as table, json or html")
     unread = Unreads()
-    lines = unread.told(_items(paths, jobs=jobs), strict=strict)
-    counted = tallies(map(decode, lines), by=By(by))
-    found = [vector_of(name, tally, by=By(by)) for name, tally in counted.items()]
-    advice = [
-        advise_on(vector, tally) for vector, tally in zip(found, counted.values(), strict=True)
+
+    def counted(paths: "Sequence[Path]") -> "dict[str, Tally]":
+        lines = unread.told(_items(paths, jobs=jobs), strict=strict)
+        return tallies(map(decode, lines), by=By(by))
+
+    def vectors_of(tallied: "dict[str, Tally]") -> "list[Vector]":
+        return [vector_of(name, tally, by=By(by)) for name, tally in tallied.items()]
+
+    tallied = counted(paths)
+    found = vectors_of(tallied)
+    advised = [
+        advise_on(vector, tally) for vector, tally in zip(found, tallied.values(), strict=True)
     ]
-    _print(found, advice if advise else [], form)
+    change = compared(found, vectors_of(counted(against))) if against else None
+    _print(found, advised, change, form, advise=advise)
     unread.leave()
 
 
@@ -94,9 +117,17 @@ def _items(paths: "Sequence[Path]", *, jobs: int) -> "Iterator[Item]":
     yield from tagged_items([path for path in paths if path not in stored], jobs=jobs)
 
 
-def _print(found: "list[Vector]", advice: "list[Advice]", form: Form) -> None:
+def _print(
+    found: "list[Vector]",
+    advice: "list[Advice]",
+    change: "Compared | None",
+    form: Form,
+    *,
+    advise: bool,
+) -> None:
     from guardrails.batch.printed import (  # noqa: PLC0415  # as above
         advice_lines,
+        compared_lines,
         csv_text,
         vector_lines,
     )
@@ -106,17 +137,24 @@ def _print(found: "list[Vector]", advice: "list[Advice]", form: Form) -> None:
         case Form.CSV:
             put(csv_text(found))
         case Form.JSON:
-            put(_json(found, advice))
+            put(_json(found, advice if advise else [], change))
+        case Form.HTML:
+            from guardrails.reports.vectors import vectors_html  # noqa: PLC0415  # as above
+
+            put(vectors_html(found, advice, change))
         case Form.TABLE:
-            for number, vector in enumerate(found):
-                lines = [*vector_lines(vector)]
-                if advice:
-                    lines += advice_lines(advice[number], vector)
+            for vector, on in zip(found, advice, strict=True):
+                lines = [*vector_lines(vector), *(advice_lines(on, vector) if advise else ())]
                 put("\n".join([*lines, ""]))
+            if change is not None:
+                put("\n".join([*compared_lines(change), ""]))
 
 
-def _json(found: "list[Vector]", advice: "list[Advice]") -> str:
+def _json(found: "list[Vector]", advice: "list[Advice]", change: "Compared | None") -> str:
     import msgspec  # noqa: PLC0415  # as above
 
-    text = msgspec.json.encode({"vectors": found, "advice": advice})
+    whole: dict[str, object] = {"vectors": found, "advice": advice}
+    if change is not None:
+        whole["compared"] = change
+    text = msgspec.json.encode(whole)
     return msgspec.json.format(text, indent=2).decode()

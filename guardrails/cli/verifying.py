@@ -16,14 +16,6 @@ from guardrails.cli.options import Output
 from guardrails.cli.output import encode
 from guardrails.cli.signals import run_interruptible
 from guardrails.cli.sources import Opened, SourceOptions, in_scope, open_sources, preflight
-from guardrails.cli.wording import (
-    describe_allowed,
-    describe_fact,
-    printable,
-    tally,
-    until,
-    without_numbers,
-)
 from guardrails.core.allowances import Allowance
 from guardrails.core.claims import Claim, ClaimKind
 from guardrails.core.clock import SystemClock
@@ -50,6 +42,14 @@ from guardrails.gates.watching import Pace, named, watch_run
 from guardrails.hygiene.redact import redacted
 from guardrails.policy.durations import format_duration
 from guardrails.policy.models import GateSettings, Settings
+from guardrails.reports.wording import (
+    describe_allowed,
+    describe_fact,
+    printable,
+    tally,
+    until,
+    without_numbers,
+)
 
 FACTS_SHOWN = 20
 """Facts that are listed in text; JSON has all."""

@@ -11,7 +11,6 @@ from rich.console import Console
 from guardrails.cli.narration import Narrator
 from guardrails.cli.notes import Status
 from guardrails.cli.printers import LivePrinter, PlainPrinter, waiting_line
-from guardrails.cli.wording import printable, tally
 from guardrails.core.claims import Claim, ClaimKind
 from guardrails.core.decisions import Decision
 from guardrails.core.events import (
@@ -32,6 +31,7 @@ from guardrails.core.ids import CallId, RunId
 from guardrails.core.incident import Incident
 from guardrails.engine import Guard, Session, SessionKey
 from guardrails.policy.models import EffectRules, Settings
+from guardrails.reports.wording import printable, tally
 from guardrails.testing.clock import ManualClock
 from guardrails.testing.gates import ScriptedGate, scripted_report
 from tests.settings import FREE, NO_MACHINE

@@ -169,3 +169,24 @@ def test_advice_with_few_failed_runs_is_refused(cli, runs: Path) -> None:
 def test_the_groups_of_the_command_line_are_those_of_the_library() -> None:
     """The command names them itself, so that `--help` loads nothing."""
     assert [str(one) for one in Group] == [str(one) for one in By]
+
+
+def test_two_sets_are_compared(cli, runs: Path, tmp_path: Path) -> None:
+    """As a table with a star for what is sure, and as JSON."""
+    tags = tmp_path / "before.jsonl"
+    assert cli("tag", runs, "--output", tags).code == 0
+    told = cli("vectors", runs, "--by", "all", "--against", tags)
+    assert told.code == 0
+    assert "runs before," in told.out
+    assert " points (" in told.out
+    found = json.loads(cli("vectors", runs, "--by", "all", "--against", tags, "-o", "json").out)
+    (group,) = found["compared"]["groups"]
+    assert group["runs"] == group["runs_before"]
+    assert all(mode["change"]["value"] == 0 for mode in group["modes"])
+
+
+def test_a_comparison_has_no_csv(cli, runs: Path) -> None:
+    """A row for each mode has no place for it."""
+    ran = cli("vectors", runs, "--against", runs, "-o", "csv")
+    assert ran.code == 2
+    assert "--against: a comparison is written as table, json or html" in ran.err

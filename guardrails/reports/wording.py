@@ -1,4 +1,4 @@
-"""How the CLI says things to the person: facts, findings, arguments, outcomes, in one line each."""
+"""How things are said to people: facts, findings, arguments, outcomes, in one line each."""
 
 import msgspec
 
