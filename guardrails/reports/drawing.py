@@ -87,9 +87,11 @@ def overview(report: RunReport) -> Overview:
 def clock(seconds: float) -> str:
     """Write a time since the run began.
 
-    >>> clock(3.25), clock(75), clock(7384)
-    ('3.2s', '1m15s', '2h03m')
+    >>> clock(0.25), clock(3.25), clock(75), clock(7384)
+    ('250ms', '3.2s', '1m15s', '2h03m')
     """
+    if 0 < seconds < 1:
+        return f"{seconds * 1_000:.0f}ms"
     if seconds < 60:  # noqa: PLR2004  # a minute
         return f"{seconds:.1f}s"
     minutes, rest = divmod(round(seconds), 60)

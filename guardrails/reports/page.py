@@ -18,7 +18,7 @@ from markupsafe import Markup
 from guardrails.core.evidence import EvidenceState
 from guardrails.reports.drawing import clock, overview
 from guardrails.reports.values import Kind, RunReport, Seen
-from guardrails.reports.wording import count
+from guardrails.reports.wording import count, sentence
 
 MORE: Final = 4_000
 """Characters of what is behind a line that the page shows. The trace holds the rest, and a page of
@@ -54,6 +54,7 @@ def environment() -> Environment:
     filters = cast("dict[str, Callable[..., object]]", made.filters)
     filters |= {"clock": clock, "clipped": clipped, "state": state_of, "percent": percent}
     filters["times"] = count
+    filters["sentence"] = sentence
     return made
 
 

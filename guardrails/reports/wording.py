@@ -34,6 +34,16 @@ def count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
+def sentence(text: str) -> str:
+    """Close a text as a sentence, whoever wrote it.
+
+    >>> sentence("claims mitigated"), sentence("Is it?"), sentence("")
+    ('claims mitigated.', 'Is it?', '')
+    """
+    text = text.rstrip()
+    return text if not text or text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
 def tally(report: GateReport) -> str:
     """Say how many facts of a report hold; what counts against nobody is told apart."""
     counted = [fact for fact in report.evidence if fact.counts]
