@@ -1,7 +1,7 @@
 """Opens runs, and tells what they are: state, findings, report, questions, lists."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPMethod
 from typing import Final
 
@@ -18,6 +18,7 @@ from guardrails.sidecar.api.answers import (
     Questions,
     Runs,
     RunState,
+    Standing,
     encoded,
     stamped,
 )
@@ -143,7 +144,9 @@ class RunsApi:
     async def listed(self, call: Call[NoBody, RunsQuery]) -> Answer:
         """List runs; an agent sees its own."""
         rows = await self._rows(call.query)
-        told = await self._standings.of(rows) if call.query.standing else {}
+        told: Mapping[RunId, Standing] = {}
+        if call.query.standing:
+            told = await self._standings.of(rows)
         role = None if call.caller is None else call.caller.role
         entries = tuple(entry_view(row, told.get(row.run)) for row in rows)
         return answered(encoded(Runs(sessions=entries, role=role)))

@@ -85,4 +85,6 @@ class Standings:
         if len(self._kept) > KEPT:
             self._kept.popitem(last=False)
         progress = self._service.progress(run)
-        return standing if progress is None else msgspec.structs.replace(standing, progress=progress)
+        return (
+            standing if progress is None else msgspec.structs.replace(standing, progress=progress)
+        )

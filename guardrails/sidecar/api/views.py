@@ -19,7 +19,6 @@ from guardrails.sidecar.api.answers import (
 from guardrails.sidecar.runs import LiveRun
 from guardrails.sidecar.stores.base import RunRow
 
-
 TASK_SHOWN = 200
 """Characters of a task in a list: a line of it, on any screen."""
 
