@@ -30,6 +30,24 @@ Cell = tuple[str, str]
 """Words and style: what tells whether a cell has to be drawn again."""
 
 
+class RunsTable(DataTable[Text]):
+    """A table of which each line is one thing: its keys go from line to line."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select_cursor", "Open"),
+        Binding("j", "cursor_down", "Down", show=False),
+        Binding("k", "cursor_up", "Up", show=False),
+    ]
+
+    def action_scroll_home(self) -> None:
+        """Go to the first line, and not to the first column."""
+        self.action_scroll_top()
+
+    def action_scroll_end(self) -> None:
+        """Go to the last line, likewise."""
+        self.action_scroll_bottom()
+
+
 class RunsScreen(Screen[None]):
     """The list.
 
@@ -42,7 +60,6 @@ class RunsScreen(Screen[None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open", "Open", priority=False),
         Binding("slash", "filter", "Filter", key_display="/"),
         Binding("s", "sort", "Sort"),
         Binding("r", "reverse", "Reverse"),
@@ -72,7 +89,7 @@ class RunsScreen(Screen[None]):
         self._columns: Sequence[Fitted] = ()
         self._drawn: dict[str, tuple[Cell, ...]] = {}
         self._wake = asyncio.Event()
-        self._table = DataTable[Text](cursor_type="row", cell_padding=0)
+        self._table = RunsTable(cursor_type="row", cell_padding=0)
 
     def compose(self) -> ComposeResult:
         """Lay out the screen."""
@@ -198,10 +215,6 @@ class RunsScreen(Screen[None]):
     @on(DataTable.RowSelected)
     def _selected(self, event: DataTable.RowSelected) -> None:
         event.stop()
-        self.action_open()
-
-    def action_open(self) -> None:
-        """Open the run under the cursor."""
         run = self._under_cursor()
         line: RunLine | None = next((one for one in self._listing.sessions if one.run == run), None)
         if line is not None:
