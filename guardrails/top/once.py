@@ -18,15 +18,22 @@ WIDE: Final = 200
 
 def print_table(stream: TextIO, lines: Sequence[RunLine], *, now: datetime) -> None:
     """Write runs as a table without rules, one run in a line."""
-    console = Console(file=stream, highlight=False, markup=False, emoji=False)
-    width = console.width if console.is_terminal else WIDE
+    terminal = stream.isatty()
+    console = Console(
+        file=stream,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        width=None if terminal else WIDE,
+    )
+    width = console.width
     columns = fit(width)
     table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
     for one in columns:
-        table.add_column(one.column.name, no_wrap=True, max_width=one.width, overflow="ellipsis")
+        table.add_column(one.column.name, no_wrap=True, width=one.width, overflow="ellipsis")
     for line in lines:
         table.add_row(*(one.cell(line, now) for one in columns))
-    console.print(table, width=width, crop=False, soft_wrap=False)
+    console.print(table)
 
 
 def as_json(listing: Listing, lines: Sequence[RunLine], *, url: str) -> str:

@@ -21,6 +21,7 @@ from guardrails.reports.wording import printable
 from guardrails.sidecar.client.transport import SilentStreamError
 from guardrails.top.asking import Asker, attempts
 from guardrails.top.telling import (
+    Told,
     end_line,
     event_lines,
     finding_lines,
@@ -38,6 +39,7 @@ KEPT: Final = 2_000
 AT_LEAST: Final = 0.3
 """Seconds between two questions where a run stands, however many events come."""
 OPERATOR: Final = "operator"
+EVENTS, FINDINGS, GATE = "events", "findings", "gate"
 
 
 class RunScreen(Screen[None]):
@@ -85,24 +87,32 @@ class RunScreen(Screen[None]):
         self._news = asyncio.Event()
         self._not_told: dict[str, str] = {}
         """Why the stream or the state is missing, by which of them."""
+        # Held, since a worker may still write when the screen is on its way out.
+        self._head = Static(Text(printable(self._run, width=200)), id="head")
+        self._lost, self._refused = Static(id="lost"), Static(id="refused")
+        self._box = Static(id="question")
+        self._views = {
+            name: RichLog(id=name, wrap=True, min_width=20, max_lines=KEPT)
+            for name in (EVENTS, FINDINGS, GATE)
+        }
+        self._entry = Input(
+            placeholder="a to answer: number, id or other words; Enter sends it", compact=True
+        )
 
     def compose(self) -> ComposeResult:
         """Lay out the screen."""
-        yield Static(Text(printable(self._run, width=200)), id="head")
-        yield Static(id="lost")
-        with ContentSwitcher(initial="events"):
-            for name in ("events", "findings", "gate"):
-                yield RichLog(id=name, wrap=True, min_width=20, max_lines=KEPT)
-        yield Static(id="question")
-        yield Static(id="refused")
-        yield Input(
-            placeholder="a to answer: number, id or other words; Enter sends it", compact=True
-        )
+        yield self._head
+        yield self._lost
+        with ContentSwitcher(initial=EVENTS):
+            yield from self._views.values()
+        yield self._box
+        yield self._refused
+        yield self._entry
         yield Footer()
 
     def on_mount(self) -> None:
         """Begin to ask and to follow."""
-        self.query_one("#events").focus()
+        self._views[EVENTS].focus()
         self.run_worker(self._watch(), group="state")
 
     # Asking
@@ -135,7 +145,7 @@ class RunScreen(Screen[None]):
         state = await self._asker.state(self._run)
         if before is None or state.findings != before.findings:
             self._findings = await self._asker.findings(self._run)
-            self._fill("findings", finding_lines(self._findings))
+            self._fill(FINDINGS, finding_lines(self._findings))
         self._state = state
         self._show()
         if first:
@@ -175,19 +185,18 @@ class RunScreen(Screen[None]):
             return
         self._not_told[what] = why
         said = self._not_told.get("state") or self._not_told.get("events") or ""
-        lost = self.query_one("#lost", Static)
-        lost.update(Text(printable(f"NOT CONNECTED: {said}", width=500), style="bold"))
-        lost.set_class(bool(said), "on")
+        self._lost.update(Text(printable(f"NOT CONNECTED: {said}", width=500), style="bold"))
+        self._lost.set_class(bool(said), "on")
 
     # Showing
 
-    def _tell(self, lines: Iterable[Text]) -> None:
-        log = self.query_one("#events", RichLog)
+    def _tell(self, lines: Iterable[Text | Told]) -> None:
+        log = self._views[EVENTS]
         for line in lines:
-            log.write(line, scroll_end=log.is_vertical_scroll_end)
+            log.write(line, expand=True, scroll_end=log.is_vertical_scroll_end)
 
     def _fill(self, name: str, lines: Iterable[Text]) -> None:
-        log = self.query_one(f"#{name}", RichLog)
+        log = self._views[name]
         log.clear()
         for line in lines:
             log.write(line, scroll_end=False)
@@ -203,20 +212,19 @@ class RunScreen(Screen[None]):
         now = datetime.now(UTC)
         found = findings(Counter(one.weight.value for one in self._findings))
         lines = head_lines(state, model=self._model, findings=found, now=now, width=self.size.width)
-        self.query_one("#head", Static).update(Text("\n").join(lines))
-        self._fill("gate", gate_lines(state, now))
+        self._head.update(Text("\n").join(lines))
+        self._fill(GATE, gate_lines(state, now))
         self._show_question(state.questions)
 
     def _show_question(self, open_: Sequence[Asked]) -> None:
         asked = open_[0] if open_ else None
-        box, entry = self.query_one("#question", Static), self.query_one(Input)
+        box, entry = self._box, self._entry
         if self._asked is not None and (asked is None or asked.id != self._asked.id):
-            if entry.value:
-                self.notify("The question is not open any more.", markup=False)
+            # Words that were meant for it must not answer another one.
+            self._refuse("That question is answered; this was not sent." if entry.value else "")
             entry.clear()
-            self._refuse("")
             if entry.has_focus and asked is None:
-                self.query_one("#events").focus()
+                self._views[EVENTS].focus()
         self._asked = asked
         box.set_class(asked is not None, "on")
         entry.set_class(asked is not None and self._may_answer, "on")
@@ -230,34 +238,29 @@ class RunScreen(Screen[None]):
         box.update(Text("\n").join(lines))
 
     def _refuse(self, why: str) -> None:
-        refused = self.query_one("#refused", Static)
-        refused.update(Text(printable(why, width=500), style="bold red"))
-        refused.set_class(bool(why), "on")
+        self._refused.update(Text(printable(why, width=500), style="bold red"))
+        self._refused.set_class(bool(why), "on")
 
     # Keys
 
     def action_back(self) -> None:
         """Leave the answer if one is being written, else the run."""
-        if self.query_one(Input).has_focus:
-            self.query_one("#events").focus()
+        if self._entry.has_focus:
+            self._views[EVENTS].focus()
         else:
             self.dismiss()
 
     def action_view(self, name: str) -> None:
         """Show events, findings or the gate."""
         self.query_one(ContentSwitcher).current = name
-        self.query_one(f"#{name}").focus()
+        self._views[name].focus()
 
     def action_answer(self) -> None:
-        """Write an answer, or say why there is none to write."""
-        if self._asked is None:
-            self.notify("No question is open.", markup=False)
-        elif not self._may_answer:
-            self.notify(
-                f"Answering needs role operator; this token has {self._role}.", markup=False
-            )
+        """Write an answer, where a question is open to this token; the screen says when not."""
+        if self._asked is not None and self._may_answer:
+            self._entry.focus()
         else:
-            self.query_one(Input).focus()
+            self.app.bell()  # pyright: ignore[reportUnknownMemberType]  # no type of its own
 
     @on(Input.Submitted)
     def _answered(self, event: Input.Submitted) -> None:
@@ -267,7 +270,7 @@ class RunScreen(Screen[None]):
             self.run_worker(self._answer(self._asked.id, text), exclusive=True, group="answer")
 
     async def _answer(self, question: str, text: str) -> None:
-        entry = self.query_one(Input)
+        entry = self._entry
         entry.disabled = True
         try:
             await self._asker.answer(self._run, question, text)
@@ -280,5 +283,5 @@ class RunScreen(Screen[None]):
             entry.disabled = False
             entry.clear()
             self.notify("Answered.", markup=False)
-            self.query_one("#events").focus()
+            self._views[EVENTS].focus()
             self._news.set()

@@ -89,14 +89,17 @@ class RunsScreen(Screen[None]):
         self._columns: Sequence[Fitted] = ()
         self._drawn: dict[str, tuple[Cell, ...]] = {}
         self._wake = asyncio.Event()
+        # Held, since a worker may still write when the screen is on its way out.
+        self._title, self._told = Static(id="title"), Static(id="told")
         self._table = RunsTable(cursor_type="row", cell_padding=0)
+        self._filter = Input(placeholder="filter: words of a run", compact=True)
 
     def compose(self) -> ComposeResult:
         """Lay out the screen."""
-        yield Static(id="title")
-        yield Static(id="told")
+        yield self._title
+        yield self._told
         yield self._table
-        yield Input(placeholder="filter: words of a run", compact=True)
+        yield self._filter
         yield Footer()
 
     def on_mount(self) -> None:
@@ -150,35 +153,45 @@ class RunsScreen(Screen[None]):
     def _show(self) -> None:
         if not self._columns:
             return  # before the screen has a size
-        now = datetime.now(UTC)
         lines = chosen(self._listing.sessions, self._choice)
-        drawn = {line.run: [one.cell(line, now) for one in self._columns] for line in lines}
-        if list(drawn) == list(self._drawn):
-            self._renew(drawn)
+        if [line.run for line in lines] == list(self._drawn):
+            self._renew(lines)
         else:
-            self._redraw(drawn)
-        self._drawn = {run: _cells(texts) for run, texts in drawn.items()}
+            self._redraw(lines)
         self._show_told(len(lines))
 
-    def _renew(self, drawn: dict[str, list[Text]]) -> None:
-        """Write only the cells that say something else."""
-        for run, texts in drawn.items():
-            known = self._drawn[run]
-            for column, text, was in zip(self._columns, texts, known, strict=True):
-                if (text.plain, str(text.style)) != was:
-                    self._table.update_cell(run, column.column.name, text)
+    def _renew(self, lines: Sequence[RunLine]) -> None:
+        """Write the cells that say something else, a page around those that are seen.
 
-    def _redraw(self, drawn: dict[str, list[Text]]) -> None:
+        The others are written when they come near: a thousand ages change every second.
+        """
+        now, page = datetime.now(UTC), max(1, self._table.size.height)
+        first = max(0, int(self._table.scroll_y) - page)
+        for line in lines[first : first + 3 * page]:
+            texts, known = self._cells(line, now), self._drawn[line.run]
+            for column, text, was in zip(self._columns, texts, known, strict=True):
+                if _said(text) != was:
+                    self._table.update_cell(line.run, column.column.name, text)
+            self._drawn[line.run] = tuple(map(_said, texts))
+
+    def _redraw(self, lines: Sequence[RunLine]) -> None:
         """Write all lines, and leave the cursor on its run, else in its place."""
+        now = datetime.now(UTC)
         row, run, top = self._table.cursor_row, self._under_cursor(), self._table.scroll_y
         self._table.clear()
-        for key, texts in drawn.items():
-            self._table.add_row(*texts, key=key)
-        if drawn:
-            row = self._table.get_row_index(run) if run in drawn else min(row, len(drawn) - 1)
+        self._drawn = {}
+        for line in lines:
+            texts = self._cells(line, now)
+            self._table.add_row(*texts, key=line.run)
+            self._drawn[line.run] = tuple(map(_said, texts))
+        if lines:
+            known = run in self._drawn
+            row = self._table.get_row_index(run) if known else min(row, len(lines) - 1)
             self._table.move_cursor(row=row, scroll=False)
             self._table.scroll_to(y=top, animate=False)
-            self.call_after_refresh(self._table.move_cursor, row=row)
+
+    def _cells(self, line: RunLine, now: datetime) -> list[Text]:
+        return [one.cell(line, now) for one in self._columns]
 
     def _under_cursor(self) -> str:
         runs, row = list(self._drawn), self._table.cursor_row
@@ -188,15 +201,15 @@ class RunsScreen(Screen[None]):
         role = self._listing.role
         who = f"role {role}" if role else "no token asked for"
         title = f"guarded-agent top  {self._asker.endpoint.url}  {who}"
-        self.query_one("#title", Static).update(Text(printable(title, width=200), no_wrap=True))
+        self._title.update(Text(printable(title, width=200), no_wrap=True))
         if self._lost:
             said = f"NOT CONNECTED: {self._lost}. The picture is of {_clock(self._seen_at)}."
-            self.query_one("#told", Static).update(Text(printable(said, width=500), style="bold"))
+            self._told.update(Text(printable(said, width=500), style="bold"))
         elif shown is not None:
-            said = printable(self._told(shown), width=200)
-            self.query_one("#told", Static).update(Text(said))
+            said = printable(self._tally(shown), width=200)
+            self._told.update(Text(said))
 
-    def _told(self, shown: int) -> str:
+    def _tally(self, shown: int) -> str:
         lines = self._listing.sessions
         told = [tallied(lines), f"{self._scope.value}, by {self._choice.order.value}"]
         if self._choice.backwards:
@@ -224,10 +237,9 @@ class RunsScreen(Screen[None]):
 
     def action_filter(self) -> None:
         """Ask for the words of a filter."""
-        asked = self.query_one(Input)
-        asked.add_class("open")
-        asked.value = self._choice.words
-        asked.focus()
+        self._filter.add_class("open")
+        self._filter.value = self._choice.words
+        self._filter.focus()
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
@@ -246,7 +258,7 @@ class RunsScreen(Screen[None]):
         self._show()
 
     def _close_filter(self) -> None:
-        self.query_one(Input).remove_class("open")
+        self._filter.remove_class("open")
         self._table.focus()
 
     def action_sort(self) -> None:
@@ -266,8 +278,8 @@ class RunsScreen(Screen[None]):
         self._wake.set()
 
 
-def _cells(texts: Sequence[Text]) -> tuple[Cell, ...]:
-    return tuple((one.plain, str(one.style)) for one in texts)
+def _said(text: Text) -> Cell:
+    return text.plain, str(text.style)
 
 
 def _clock(at: datetime) -> str:

@@ -5,12 +5,14 @@ writes, and whether it was let through, is in the run's report.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from rich.table import Table
 from rich.text import Text
 
-from guardrails.core.events import Event, GateReported, ToolRequested, WatchReported
+from guardrails.core.events import Event, GateReported, ToolRequested, ToolReturned, WatchReported
 from guardrails.core.findings import Finding
 from guardrails.core.mast import Weight
 from guardrails.core.outcome import Outcome
@@ -31,6 +33,8 @@ LONGEST: Final = 1_000
 """Characters of one text; a screen of the smallest terminal has some 1,900."""
 FACTS_SHOWN: Final = 4
 """Facts of a report beside the event; the view of the gate names the rest."""
+LINES_SHOWN: Final = 4
+"""Lines of a tool's result."""
 LABEL: Final = 10
 
 _STYLES: Final = {
@@ -46,7 +50,26 @@ _STYLES: Final = {
 }
 
 
-def event_lines(event: Event | Unread) -> Iterator[Text]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """One line of what happened; where it is broken, the words stay under each other."""
+
+    at: str
+    label: str
+    text: Text
+    style: str
+
+    def __rich__(self) -> Table:
+        """Return it as it is drawn."""
+        table = Table.grid(padding=(0, 1))
+        table.add_column(width=8, style="dim", no_wrap=True)
+        table.add_column(width=LABEL, no_wrap=True)
+        table.add_column(ratio=1, overflow="fold")
+        table.add_row(Text(self.at), Text(self.label, style=self.style), self.text)
+        return table
+
+
+def event_lines(event: Event | Unread) -> Iterator[Told]:
     """Yield the lines of one event."""
     if isinstance(event, Unread):
         yield _line("", "unknown", f"event {event.seq} is of a later version ({event.why})", "dim")
@@ -57,6 +80,8 @@ def event_lines(event: Event | Unread) -> Iterator[Text]:
         label, style = ("call", "") if called else (line.label, _STYLES.get(line.kind, ""))
         who = f"{line.agent}: " if line.agent else ""
         yield _line(at, label, f"{who}{line.text}", style)
+    if isinstance(event.fact, ToolReturned):
+        yield from _more(event.fact.text)
     if isinstance(event.fact, GateReported | WatchReported):
         report = event.fact.report
         facts = (*report.violated, *report.unknown)
@@ -66,7 +91,14 @@ def event_lines(event: Event | Unread) -> Iterator[Text]:
             yield _line("", "", f"and {len(facts) - FACTS_SHOWN} more", "dim")
 
 
-def end_line(state: RunState) -> Text:
+def _more(result: str) -> Iterator[Told]:
+    """Yield the next lines of a result; its first one, and how many there are, was told."""
+    lines = [line for line in result.splitlines() if line.strip()]
+    for line in lines[1:LINES_SHOWN]:
+        yield _line("", "", printable(line, width=LONGEST, keep_columns=True), "dim")
+
+
+def end_line(state: RunState) -> Told:
     """Return the last line of a run."""
     at = f"{state.changed.astimezone():%H:%M:%S}" if state.changed is not None else ""
     said = f"{state.outcome}: {meaning(state.outcome or '')}"
@@ -79,11 +111,13 @@ def meaning(outcome: str) -> str:
     return outcome if known is None else outcome_sentence(known)
 
 
-def _line(at: str, label: str, said: str, style: str) -> Text:
-    text = Text(f"{at:<8} ", style="dim", end="")
-    text.append(f"{printable(label, width=LABEL):<{LABEL}} ", style=style or "bold")
-    text.append(printable(said, width=LONGEST), style=style)
-    return text
+def _line(at: str, label: str, said: str, style: str) -> Told:
+    return Told(
+        at=at,
+        label=printable(label, width=LABEL),
+        text=Text(printable(said, width=LONGEST, keep_columns=not label), style=style),
+        style=style or "bold",
+    )
 
 
 def finding_lines(found: Sequence[Finding]) -> Iterator[Text]:
@@ -137,7 +171,7 @@ def head_lines(
     age = "-" if state.created is None else span((ended - state.created).total_seconds())
     first = Text(printable(state.run, width=width), style="bold")
     if state.key:
-        first.append(printable(f"  key {state.key}", width=width), style="dim")
+        first.append(f"  key {printable(state.key, width=width)}", style="dim")
     second = Text(status.word, style=f"bold {status.style}")
     second.append(f"  {_work(state)}, age {age}, found {findings}")
     kind = ", ".join(one for one in (model, state.profile, state.mode, state.goal) if one)

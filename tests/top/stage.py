@@ -18,7 +18,10 @@ from tests.sidecar.client.loopback import WITHIN, Loopback
 
 SMALL, LARGE = (80, 24), (160, 50)
 QUICK = Options(interval=0.1)
-NASTY = "[red]x[/] \x1b[2J\x1b]8;;http://evil\x1b\\click\x1b]8;;\x1b\\ [@click=app.quit]go[/]\x9b31m\u202e"
+NASTY = (
+    "[red]x[/] \x1b[2J\x1b]8;;http://evil\x1b\\click\x1b]8;;\x1b\\ [@click=app.quit]go[/]"
+    "\x9b31m\u202e"
+)
 """Markup of two libraries, escape sequences of a terminal, and a mark that turns text around."""
 
 

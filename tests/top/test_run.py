@@ -72,7 +72,7 @@ async def test_a_question_is_answered_and_the_run_goes_on(serve: Serve) -> None:
         await stage.press("enter")
         await stage.sees("QUESTION Which namespace is it?", "1. shop", "2. bank", "a to answer")
         await stage.press("a", *"1", "enter")
-        await stage.sees("answer", "shop (by on-call)", "works", without="QUESTION")
+        await stage.sees("answer", "1 (by on-call)", "works", without="QUESTION")
         write = {**CALL, "arguments": '{"command": "rollout undo deploy/web -n shop"}'}
         await stated(agent, run, 1, **write)
         await stage.sees("kubectl rollout undo deploy/web -n shop")
@@ -83,12 +83,13 @@ async def test_whoever_only_reads_is_told_so(serve: Serve) -> None:
     """There is nothing to write into."""
     service = serve(gate=AskingGate(QUESTION), auth=Tokens)
     async with people(service, "t-agent") as agent, staged(known_as(service, "t-viewer")) as stage:
-        await opened(agent, run="checkout-1")
+        run = await opened(agent, run="checkout-1")
         await stage.sees("asks 1")
         await stage.press("enter")
         await stage.sees("QUESTION", "answering needs role operator; this token has viewer")
         await stage.press("a", *"1", "enter")
-        await stage.sees("Answering needs role operator")
+        await stated(agent, run, 1, **LOOK)
+        await stage.sees("I look at the pods.", "QUESTION")
     assert "QuestionAnswered" not in service.facts("checkout-1")
 
 
@@ -126,7 +127,7 @@ async def test_a_question_that_somebody_else_answers_takes_no_words_for_the_next
         await stage.sees("ban")
         body = {"question": "namespace", "text": "shop"}
         assert (await person.post(f"/v1/sessions/{run}/answers", json=body)).status_code == 200
-        await stage.sees("QUESTION Which target?", "not open any more")
+        await stage.sees("QUESTION Which target?", "That question is answered")
         await stage.press("enter")
         assert service.facts(run).count("QuestionAnswered") == 1
 
