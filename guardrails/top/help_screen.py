@@ -23,8 +23,8 @@ A run
 Everywhere
   q, Ctrl-C  leave; runs go on without anybody who looks
 
-STATE  asks N: so many questions wait for a person. gate: an end is judged.
-       works: the agent is at work. Else the outcome.
+STATE  asks N: so many questions wait for a person. works: the agent does.
+       gate: an end is judged. Else the outcome.
 FOUND  failures by weight: D decisive, S structural, U without a figure.
 REF    ends that were refused.
 

@@ -172,7 +172,8 @@ def head_lines(
     first = Text(printable(state.run, width=width), style="bold")
     if state.key:
         first.append(f"  key {printable(state.key, width=width)}", style="dim")
-    second = Text(status.word, style=f"bold {status.style}")
+    second = Text()
+    second.append(status.word, style=f"bold {status.style}")
     second.append(f"  {_work(state)}, age {age}, found {findings}")
     kind = ", ".join(one for one in (model, state.profile, state.mode, state.goal) if one)
     lines = [first, second, _said(f"with     {kind}"), _said(f"task     {state.task}")]
