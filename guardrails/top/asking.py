@@ -11,7 +11,7 @@ import msgspec
 
 from guardrails.core.events import Event
 from guardrails.core.findings import Finding
-from guardrails.errors import RefusedError, ServiceError
+from guardrails.errors import RefusedError
 from guardrails.sidecar.client import Endpoint
 from guardrails.sidecar.client.transport import Transport
 from guardrails.top.wire import Answering, Findings, Listing, RunState
@@ -162,11 +162,6 @@ def attempts(interval: float) -> Iterator[float]:
     while True:
         yield min(pause, LONGEST_PAUSE)
         pause = min(2 * pause, LONGEST_PAUSE)
-
-
-def lasting(error: ServiceError) -> bool:
-    """Tell whether asking the same again cannot help: the request itself is wrong."""
-    return isinstance(error, RefusedError)
 
 
 def _path(run: str) -> str:

@@ -1,6 +1,7 @@
 """Starts the terminal application, or writes one picture."""
 
 import asyncio
+import contextlib
 import signal
 from datetime import UTC, datetime
 from typing import Final
@@ -43,8 +44,9 @@ def show(endpoint: Endpoint, options: Options) -> int:
             # Before the screen is taken: a wrong URL or token is a line, and no picture.
             first = await asker.runs(options.scope, limit=options.limit)
             app = TopApp(asker, options=options, first=first)
-            loop = asyncio.get_running_loop()
-            loop.add_signal_handler(signal.SIGTERM, app.exit, TERMINATED)
+            with contextlib.suppress(NotImplementedError):  # not everywhere are there signals
+                loop = asyncio.get_running_loop()
+                loop.add_signal_handler(signal.SIGTERM, app.exit, TERMINATED)
             await app.run_async()
             return app.return_value or app.return_code or 0
 
