@@ -60,6 +60,26 @@ async def test_a_gate_at_work_says_what_it_waits_for(serve: Serve) -> None:
         await stage.sees("resolved", "report   pass")
 
 
+async def test_findings_come_with_what_shows_them(serve: Serve) -> None:
+    """In the list by weight, in the run with steps and quotes."""
+    service = serve()
+    async with people(service) as agent, staged(service.endpoint) as stage:
+        run = await opened(agent, run="checkout-1")
+        await stage.sees("checkout-1")
+        await stage.press("enter", "f")
+        await stage.sees("no finding holds")
+        returned = {"type": "tool_returned", "tool": "kubectl", "text": "web 0/1 CrashLoopBackOff"}
+        for number in range(6):
+            call_id = f"c{number}"
+            asked = {**CALL, "call_id": call_id, "arguments": '{"command": "get pods -n shop"}'}
+            await stated(agent, run, 3 * number + 1, **LOOK)
+            await stated(agent, run, 3 * number + 2, **asked)
+            await stated(agent, run, 3 * number + 3, **returned, call_id=call_id)
+        await stage.sees("structural: FM-1.3 Step repetition", "steps 1, 2", "web 0/1 CrashLoop")
+        await stage.press("escape")
+        await stage.sees("1S")
+
+
 async def test_a_question_is_answered_and_the_run_goes_on(serve: Serve) -> None:
     """By whoever has role operator; the answer is theirs by the name of their token."""
     service = serve(gate=AskingGate(QUESTION), auth=Tokens)
