@@ -24,6 +24,7 @@ from guardrails.cli import (
     serve,
     stdout,
     tag,
+    top,
     trace,
     vectors,
     verify,
@@ -52,6 +53,7 @@ app.command("run")(run.run)
 app.command("verify")(verify.verify)
 app.command("doctor")(doctor.doctor)
 app.command("serve")(serve.serve)
+app.command("top")(top.top)
 app.command("report")(report.report)
 app.command("tag")(tag.tag)
 app.command("vectors")(vectors.vectors)

@@ -19,6 +19,7 @@ from guardrails.core.allowances import Allowance
 from guardrails.core.clock import Clock, SystemClock
 from guardrails.core.decisions import Decision
 from guardrails.core.events import EndRequested, ExitKind
+from guardrails.core.evidence import GateProgress
 from guardrails.core.hooks import Hook
 from guardrails.core.ids import RunId
 from guardrails.core.incident import Incident
@@ -164,6 +165,10 @@ class Service:
     def follow(self, run: str) -> AbstractContextManager[Listener]:
         """Follow what is decided on a run in this process; the store has what others decide."""
         return self._telling.listening(RunId(run))
+
+    def progress(self, run: str) -> GateProgress | None:
+        """Return what the gate last said of an end that it judges in this process."""
+        return self._telling.progress(RunId(run))
 
     # Facts
 

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
 from typing import Final
 
+from guardrails.core.events import Event
+from guardrails.core.evidence import GateProgress
 from guardrails.core.hooks import Record
 from guardrails.core.ids import RunId
 
@@ -63,14 +65,24 @@ class Telling:
 
     def __init__(self) -> None:
         self._by_run: defaultdict[RunId, list[Listener]] = defaultdict(list)
+        self._progress: dict[RunId, GateProgress] = {}
         self._lock = threading.Lock()
 
     def on_record(self, run: RunId, record: Record, /) -> None:
         """Hand one record on."""
         with self._lock:
+            if isinstance(record, GateProgress):
+                self._progress[run] = record
+            elif isinstance(record, Event):
+                self._progress.pop(run, None)
             listeners = tuple(self._by_run.get(run, ()))
         for listener in listeners:
             listener.take(record)
+
+    def progress(self, run: RunId) -> GateProgress | None:
+        """Return what the gate last said of a run, unless something happened to it since."""
+        with self._lock:
+            return self._progress.get(run)
 
     @contextmanager
     def listening(self, run: RunId) -> Generator[Listener]:

@@ -13,8 +13,10 @@ from guardrails.core.events import Event, ExitKind
 from guardrails.core.evidence import GateProgress, GateVerdict, Tier
 from guardrails.core.findings import Finding
 from guardrails.core.incident import Goal
+from guardrails.core.mast import Weight
 from guardrails.core.outcome import Outcome
 from guardrails.core.questions import Answer, Question
+from guardrails.sidecar.auth.roles import Role
 from guardrails.sidecar.stores.base import Record
 
 
@@ -73,7 +75,35 @@ class Judging(msgspec.Struct, frozen=True, kw_only=True):
     """What it last said."""
 
 
-class RunEntry(msgspec.Struct, frozen=True, kw_only=True):
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a run of a list stands: what a person looks at first."""
+
+    seq: int
+    """Of the event up to which this is so."""
+    mode: Literal["enforce", "shadow"]
+    model: str
+    task: str
+    """Its first 200 characters."""
+    phase: str
+    """The state of its machine; empty without one."""
+    step: int
+    steps: int | None
+    """How many it may take; None where there is no limit."""
+    findings: dict[Weight, int]
+    """Those that hold, by how much they say of a run's fate."""
+    refusals: int
+    questions: int
+    """Open ones: until they are answered, nothing is changed."""
+    ending: ExitKind | None
+    """The end that the gate is judging."""
+    progress: GateProgress | None
+    """What the gate last said, where it is at work in this process."""
+    outcome: Outcome | None
+    reason: str
+    detail: str
+
+
+class RunEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A run in a list."""
 
     run: str
@@ -82,12 +112,17 @@ class RunEntry(msgspec.Struct, frozen=True, kw_only=True):
     changed: datetime
     seq: int
     ended: bool
+    standing: Standing | None = None
+    """Where it stands, if it was asked for. An answer reads at most 100 runs anew: when this is
+    missing or behind `seq`, ask again."""
 
 
-class Runs(msgspec.Struct, frozen=True, kw_only=True):
+class Runs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Runs, those changed last first."""
 
     sessions: tuple[RunEntry, ...]
+    role: Role | None = None
+    """The caller's; left out where nobody is asked who they are."""
 
 
 class Spent(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +178,8 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
     findings: dict[str, int]
     """How many, by MAST id."""
     report: ReportSummary | None
+    progress: GateProgress | None
+    """What the gate last said, where it is at work in this process."""
 
 
 class Findings(msgspec.Struct, frozen=True, kw_only=True):

@@ -238,3 +238,5 @@ class RunsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     key: Annotated[str, msgspec.Meta(max_length=512)] = ""
     """Only the open run under this key."""
     limit: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 100
+    standing: bool = False
+    """Whether to tell where each stands: phase, steps, findings, what the gate waits for."""

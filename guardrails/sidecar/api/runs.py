@@ -1,7 +1,7 @@
 """Opens runs, and tells what they are: state, findings, report, questions, lists."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPMethod
 from typing import Final
 
@@ -18,6 +18,7 @@ from guardrails.sidecar.api.answers import (
     Questions,
     Runs,
     RunState,
+    Standing,
     encoded,
     stamped,
 )
@@ -26,6 +27,7 @@ from guardrails.sidecar.api.examples import INCIDENT
 from guardrails.sidecar.api.operations import AGENTS, AnyOperation, Call, Operation, Returns
 from guardrails.sidecar.api.problems import INVALID, ProblemError
 from guardrails.sidecar.api.sending import Answer, answered
+from guardrails.sidecar.api.standings import Standings
 from guardrails.sidecar.api.views import entry_view, findings_view, questions_view, state_view
 from guardrails.sidecar.runs import LiveRun
 from guardrails.sidecar.service import Service, UnknownRunError
@@ -49,6 +51,7 @@ class RunsApi:
 
     def __init__(self, service: Service) -> None:
         self.service = service
+        self._standings = Standings(service)
 
     async def found(self, run: str) -> LiveRun:
         """Return a run. Whether the caller may see it was asked at the door.
@@ -141,7 +144,12 @@ class RunsApi:
     async def listed(self, call: Call[NoBody, RunsQuery]) -> Answer:
         """List runs; an agent sees its own."""
         rows = await self._rows(call.query)
-        return answered(encoded(Runs(sessions=tuple(entry_view(row) for row in rows))))
+        told: Mapping[RunId, Standing] = {}
+        if call.query.standing:
+            told = await self._standings.of(rows)
+        role = None if call.caller is None else call.caller.role
+        entries = tuple(entry_view(row, told.get(row.run)) for row in rows)
+        return answered(encoded(Runs(sessions=entries, role=role)))
 
     async def _rows(self, query: RunsQuery) -> list[RunRow]:
         store = self.service.store
@@ -155,7 +163,7 @@ class RunsApi:
     async def state(self, call: Call[NoBody, NoQuery]) -> Answer:
         """Tell where a run stands."""
         live = await self.current(call.run)
-        return answered(encoded(state_view(live)))
+        return answered(encoded(state_view(live, progress=self.service.progress(live.run))))
 
     async def findings(self, call: Call[NoBody, NoQuery]) -> Answer:
         """Tell the findings that hold."""

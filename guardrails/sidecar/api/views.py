@@ -1,5 +1,8 @@
 """What a run looks like from outside, taken from the session's state."""
 
+from collections import Counter
+
+from guardrails.core.evidence import GateProgress
 from guardrails.core.incident import Incident
 from guardrails.engine.state import SessionState
 from guardrails.policy.models import Settings
@@ -11,12 +14,16 @@ from guardrails.sidecar.api.answers import (
     RunEntry,
     RunState,
     Spent,
+    Standing,
 )
 from guardrails.sidecar.runs import LiveRun
 from guardrails.sidecar.stores.base import RunRow
 
+TASK_SHOWN = 200
+"""Characters of a task in a list: a line of it, on any screen."""
 
-def state_view(live: LiveRun) -> RunState:
+
+def state_view(live: LiveRun, *, progress: GateProgress | None = None) -> RunState:
     """Return where a run stands."""
     state, settings = live.session.state, live.session.rules.settings
     incident = state.incident or Incident(task="")
@@ -46,6 +53,30 @@ def state_view(live: LiveRun) -> RunState:
         allowances=state.allowances,
         findings=state.vector,
         report=_summary(state),
+        progress=progress,
+    )
+
+
+def standing_view(live: LiveRun, *, model: str) -> Standing:
+    """Return where a run stands, in short; what the gate says now is not in the run."""
+    state, settings = live.session.state, live.session.rules.settings
+    incident = state.incident or Incident(task="")
+    return Standing(
+        seq=state.seq,
+        mode=settings.mode,
+        model=model,
+        task=incident.task[:TASK_SHOWN],
+        phase=state.phase.position.state if state.phase is not None else "",
+        step=state.step,
+        steps=settings.budgets.steps,
+        findings=dict(Counter(one.weight for one in state.findings)),
+        refusals=state.refusals,
+        questions=len(state.questions),
+        ending=state.ending.exit if state.ending is not None else None,
+        progress=None,
+        outcome=state.outcome,
+        reason=state.reason.value,
+        detail=state.detail[:TASK_SHOWN],
     )
 
 
@@ -93,7 +124,7 @@ def questions_view(state: SessionState) -> Questions:
     )
 
 
-def entry_view(row: RunRow) -> RunEntry:
+def entry_view(row: RunRow, standing: Standing | None = None) -> RunEntry:
     """Return a run as a line of a list."""
     return RunEntry(
         run=row.run,
@@ -102,4 +133,5 @@ def entry_view(row: RunRow) -> RunEntry:
         changed=row.changed,
         seq=row.seq,
         ended=row.ended,
+        standing=standing,
     )

@@ -129,18 +129,25 @@ class Transport:
         raise AssertionError("unreachable")
 
     async def aask(
-        self, client: httpx2.AsyncClient, path: str, answer: type[T], *, body: object, within: float
+        self,
+        client: httpx2.AsyncClient,
+        path: str,
+        answer: type[T],
+        *,
+        body: object = None,
+        within: float,
     ) -> T:
-        """Post once, without keeping a thread; `client` is from `connection`.
+        """Post a body or get, once, without keeping a thread; `client` is from `connection`.
 
         Raises:
             UnreachableError: Nobody answered; asking again may help.
             ServiceError: The service answered that it will not.
         """
-        content = _encoder.encode(body)
+        content = None if body is None else _encoder.encode(body)
         for last in (False, True):
             try:
-                response = await client.post(
+                response = await client.request(
+                    "GET" if content is None else "POST",
                     self._base + path,
                     content=content,
                     headers=self._headers(content),
@@ -155,21 +162,29 @@ class Transport:
         raise AssertionError("unreachable")
 
     async def stream(
-        self, client: httpx2.AsyncClient, path: str, *, body: object
+        self, client: httpx2.AsyncClient, path: str, *, body: object = None, after: int = 0
     ) -> AsyncGenerator[tuple[str, str]]:
-        """Post once, and yield the name and the data of each event that comes back.
+        """Post a body or get, once; yield the name and the data of each event that comes back.
+
+        Args:
+            client: From `connection`.
+            path: From `/v1` on.
+            body: Sent as JSON.
+            after: Id of the last event that is known here. When there are no more, none comes.
 
         Raises:
             SilentStreamError: Something else came back, or nothing for too long.
             UnreachableError: There is no connection, or it broke.
             ServiceError: The service answered that it will not.
         """
-        content = _encoder.encode(body)
+        content = None if body is None else _encoder.encode(body)
         for last in (False, True):
             headers = {**self._headers(content), "accept": EVENT_STREAM}
+            if after:
+                headers["last-event-id"] = str(after)
             try:
                 async with client.stream(
-                    "POST",
+                    "GET" if content is None else "POST",
                     self._base + path,
                     content=content,
                     headers=headers,
@@ -177,6 +192,8 @@ class Transport:
                 ) as response:
                     if response.is_success:
                         self._back()
+                        if response.status_code == HTTPStatus.NO_CONTENT:
+                            return
                         async for event in _events(response):
                             yield event
                         return
