@@ -68,13 +68,13 @@ _SAME = frozenset(
 """Pairs of what is said and what is done that mean the same in other words."""
 
 _SAID = re.compile(
-    r"\b(?:I(?:['\u2019]ll|\s+will|\s+am\s+going\s+to|\s+need\s+to|\s+should|\s+must|\s+want\s+to"
-    r"|['\u2019]m\s+going\s+to)|let\s+me|let['\u2019]?s|let\s+us|going\s+to|I)\s+"
+    r"\b(?:i(?:['\u2019]ll|\s+will|\s+am\s+going\s+to|\s+need\s+to|\s+should|\s+must|\s+want\s+to"
+    r"|['\u2019]m\s+going\s+to)|let\s+me|let['\u2019]?s|let\s+us|going\s+to|i)\s+"
     r"(?:(?:now|first|then|also|just|quickly|next|try\s+to|have\s+to)\s+)*"
-    r"(?P<verb>[a-z]+)\b(?P<rest>(?:(?!\b(?:I|let)\b)[^.!?;\n])*)",
-    re.IGNORECASE,
+    r"(?P<verb>[a-z]+)\b(?P<rest>(?:[^il.!?;\n]+|(?!\b(?:i|let)\b)[il])*)"
 )
-_GERUND = re.compile(r"\s*(?:now,?\s+|next,?\s+)?(?P<verb>[a-z]+)ing\b(?P<rest>.*)", re.IGNORECASE)
+"""Like `_GERUND`, for a clause in lower case."""
+_GERUND = re.compile(r"\s*(?:now,?\s+|next,?\s+)?(?P<verb>[a-z]+)ing\b(?P<rest>.*)")
 _CLAUSE = re.compile(r"[.!?;\n]")
 _CUES = ("i ", "i'", "i\u2019", "let", "going")
 """One of these is in whatever `_SAID` finds."""
@@ -127,21 +127,25 @@ def intents_in(text: str, *, known: Container[str] = ()) -> tuple[Intent, ...]:
     >>> [(intent.deed, intent.names) for intent in said]
     [(<Deed.RESTART: 'restart'>, ('checkout',))]
     """
-    found = (_intent(match, known) for match in _statements(text[-_LONGEST:]))
+    found = (_intent(clause, match, known) for clause, match in _statements(text[-_LONGEST:]))
     return tuple(intent for intent in found if intent is not None)
 
 
-def _statements(text: str) -> Iterator[re.Match[str]]:
-    """Yield what is said to be done, clause by clause.
+def _statements(text: str) -> Iterator[tuple[str, re.Match[str]]]:
+    """Yield what is said to be done: each clause, and where in it, found in lower case.
 
     Most clauses of a long turn speak of what is, so they are passed over by their letters.
     """
     for clause in _CLAUSE.split(text):
-        lowered = clause.lower()
-        if "ing" in lowered and (gerund := _GERUND.match(clause)) is not None:
-            yield gerund
-        if any(cue in lowered for cue in _CUES):
-            yield from _SAID.finditer(clause)
+        lowered = folded(clause)
+        if "ing" in lowered and (gerund := _GERUND.match(lowered)) is not None:
+            yield clause, gerund
+        small = lowered if clause.isascii() else clause.lower()
+        for cue in _CUES:
+            if cue in small:
+                for said in _SAID.finditer(lowered):
+                    yield clause, said
+                break
 
 
 def mismatch(
@@ -168,12 +172,11 @@ def mismatch(
     return differs
 
 
-def _intent(match: re.Match[str], known: Container[str]) -> Intent | None:
-    deed = _deed_of(match["verb"].lower())
+def _intent(clause: str, match: re.Match[str], known: Container[str]) -> Intent | None:
+    deed = _deed_of(clause[slice(*match.span("verb"))].lower())
     if deed is None:
         return None
-    rest = match["rest"]
-    lowered = folded(rest)
+    rest, lowered = clause[slice(*match.span("rest"))], match["rest"]
     if _NO_PLAN.search(lowered) is not None:
         return None
     purpose = _PURPOSE.search(lowered)
@@ -182,7 +185,7 @@ def _intent(match: re.Match[str], known: Container[str]) -> Intent | None:
     several = deed is Deed.LOOK and ("," in object_ or _SEVERAL.search(in_small) is not None)
     return Intent(
         deed=deed,
-        words=" ".join(match[0].split()).lstrip(".!?; "),
+        words=" ".join(clause[slice(*match.span())].split()).lstrip(".!?; "),
         names=() if several else tuple(dict.fromkeys(_names(object_, in_small, known))),
         namespace=_place_in(rest, lowered),
     )

@@ -15,6 +15,7 @@ from typing import Any, Final, NewType, TypeVar, cast, get_args, get_origin, get
 import msgspec
 
 from guardrails.core.evidence import Evidence
+from guardrails.hygiene.recent import Recent
 from guardrails.hygiene.redact import may_hold_secrets, redacted
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -48,12 +49,18 @@ def scrubbed(value: S, redact: Redact = redacted) -> S:
     >>> scrubbed(ErrorRaised(error="OSError", message="refused: redis://:hunter2@cache")).message
     'refused: redis://:[redacted:url-password]@cache'
     """
-    return cast("S", _struct(value, redact)) if _shows_a_sign(value) else value
-
-
-def _shows_a_sign(value: msgspec.Struct) -> bool:
-    """Look at all texts at once, as JSON: 1 µs for a small fact, a tenth of walking it."""
     texts = [getattr(value, name) for name in fields_with_text(type(value))]
+    if _shows_a_sign(value, texts):
+        return cast("S", _struct(value, redact))
+    if isinstance(redact, Recent):
+        for text in texts:
+            if isinstance(text, str):
+                redact.unchanged(text)
+    return value
+
+
+def _shows_a_sign(value: msgspec.Struct, texts: list[object]) -> bool:
+    """Look at all texts at once, as JSON: 1 µs for a small fact, a tenth of walking it."""
     try:
         text = msgspec.json.encode(texts).decode()
     except (TypeError, ValueError):  # half a surrogate pair, or what an adapter put where a text is

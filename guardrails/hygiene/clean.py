@@ -58,7 +58,7 @@ def cleaned(
         recall=recall,
     )
     clean = without_quarantined(paired(messages), taken_back or {})
-    found, removals = _pinned(clean.messages), [*clean.removals]
+    found, removals = _pinned(clean.messages, work.memo), [*clean.removals]
     for alone, names in groupby(settings.filters, key=TEXT_FILTERS.__contains__):
         if alone:
             found = with_texts(found, tuple(names), memo=work.memo, redact=redact)
@@ -101,16 +101,23 @@ def _window(messages: tuple[Message, ...], work: _Work) -> Cleaned:
     )
 
 
-def _pinned(messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    """Pin the instructions and the task: the first words of whoever asked."""
+def _pinned(messages: tuple[Message, ...], memo: Memo) -> tuple[Message, ...]:
+    """Pin the instructions and the task: the first words of whoever asked.
+
+    Each time the same object, by which the filters that follow know it again.
+    """
+    pin = memo.once_each("pinned", _pin)
     task = next(
         (m for m in messages if m.role is Role.USER and not m.text.startswith((NOTE, TAKEN_BACK))),
         None,
     )
     return tuple(
-        replace(m, pinned=True) if not m.pinned and (m.role is Role.SYSTEM or m is task) else m
-        for m in messages
+        [pin(m) if not m.pinned and (m.role is Role.SYSTEM or m is task) else m for m in messages]
     )
+
+
+def _pin(message: Message) -> Message:
+    return replace(message, pinned=True)
 
 
 def _compress(messages: tuple[Message, ...], work: _Work) -> Cleaned:

@@ -33,6 +33,11 @@ class Recent:
             self._remember(text, made)
         return made
 
+    def unchanged(self, text: str) -> None:
+        """Take note of a text that is known to stay as it is."""
+        if len(text) > SHORT:
+            self._remember(text, text)
+
     def _remember(self, text: str, made: str) -> None:
         with self._lock:
             if text in self._known:

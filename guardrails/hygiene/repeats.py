@@ -4,7 +4,7 @@ The newest stays, because it is the state that holds; what came before is a line
 Errors stay: that a call failed once is a fact of its own.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -35,7 +35,14 @@ def without_repeats(
         memo: Remembers arguments that were read.
         recall: Whether the model can ask for what was left out.
     """
-    ordered = (memo or Memo()).once("ordered", _sorted)
+    memo = memo or Memo()
+    ordered = memo.once("ordered", _sorted)
+
+    def signature_of(call: Call) -> str:
+        """Return what two calls have in common when they ask the same."""
+        return f"{call.tool}\0{ordered(call.arguments)}"
+
+    signed = memo.once_each("signature", signature_of)
     calls = {call.call_id: call for message in messages for call in message.calls}
     newest_of: dict[str, int] = {}
     newest_text: dict[str, int] = {}
@@ -45,11 +52,13 @@ def without_repeats(
         message = messages[place]
         removal = None
         if message.role is Role.TOOL and not message.error:
-            signature = _signature(calls.get(message.call_id), message, ordered)
-            again, same = newest_of.get(signature), newest_text.get(message.text)
-            removal = _removal(message, again, same, recall=recall)
-            newest_of.setdefault(signature, place)
-            newest_text.setdefault(message.text, place)
+            call = calls.get(message.call_id)
+            # A lone result is its own.
+            signature = f"\0{message.call_id}" if call is None else signed(call)
+            again = newest_of.setdefault(signature, place)
+            same = newest_text.setdefault(message.text, place)
+            if again != place or same != place:
+                removal = _removal(message, says_the_same=same != place, recall=recall)
         if removal is None:
             found.append(message)
         else:
@@ -58,20 +67,20 @@ def without_repeats(
     return Cleaned(tuple(reversed(found)), tuple(reversed(removals)))
 
 
-def _removal(
-    message: Message, again: int | None, same: int | None, *, recall: bool
-) -> Removal | None:
-    if message.pinned or len(message.text) < SHORTEST or (again is None and same is None):
+def _removal(message: Message, *, says_the_same: bool, recall: bool) -> Removal | None:
+    if message.pinned or len(message.text) < SHORTEST:
         return None
     pointer = pointer_of(message)
-    if same is not None:
+    if says_the_same:
         why, words = Left.IDENTICAL, "a later result says the same"
     else:
         why, words = (
             Left.REPEATED,
             "the same call was made again later, and its result stands there",
         )
-    asked = f'; recall("{pointer}") shows this one' if recall and pointer and same is None else ""
+    asked = (
+        f'; recall("{pointer}") shows this one' if recall and pointer and not says_the_same else ""
+    )
     said = f"[left out: {words}{asked}]"
     return Removal(
         why=why,
@@ -80,13 +89,6 @@ def _removal(
         characters=len(message.text) - len(said),
         said=said,
     )
-
-
-def _signature(call: Call | None, message: Message, ordered: Callable[[str], str]) -> str:
-    """Return what two calls have in common when they ask the same; a lone result is its own."""
-    if call is None:
-        return f"\0{message.call_id}"
-    return f"{call.tool}\0{ordered(call.arguments)}"
 
 
 def _sorted(arguments: str) -> str:

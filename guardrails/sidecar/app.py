@@ -93,7 +93,8 @@ def make_app(
         metrics.count_live(lambda: len(service.live))
     given = (auth, limits)
     return Starlette(
-        routes=[*(Route(one.path, one) for one in endpoints), *extra_routes],
+        # The proxy's are few and told by their whole path, and its agents wait at each turn.
+        routes=[*extra_routes, *(Route(one.path, one) for one in endpoints)],
         middleware=[
             Middleware(Observing, metrics=metrics),
             *(one for one in given if one is not None),

@@ -26,6 +26,7 @@ from guardrails.errors import UsageError
 from guardrails.sidecar.certificates import Pair
 from guardrails.sidecar.config import ListenSettings
 from guardrails.sidecar.refusals import App
+from guardrails.sidecar.writing import Together
 
 try:
     from uvloop import new_event_loop
@@ -248,6 +249,17 @@ class _Patient(HttpToolsProtocol):
             self.send_400_response(f"The head of a request has at most {HEAD_BYTES} bytes.")
         elif self._timer is None:
             self._wait()
+
+    def on_headers_complete(self) -> None:
+        """Begin an answer, whose head and body are written together.
+
+        One to HEAD is whole with its head, so there is nothing to wait for.
+        """
+        before: Any = self.cycle
+        super().on_headers_complete()
+        cycle: Any = self.cycle
+        if cycle is not before and self.scope["method"] != "HEAD":
+            cycle.transport = Together(cycle.transport, self.loop)
 
     def on_response_complete(self) -> None:
         """Clear up behind an answer; older objects have their turn by themselves."""

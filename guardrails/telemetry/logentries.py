@@ -72,6 +72,20 @@ def entry_of(record: Record) -> Entry:
             assert_never(record)
 
 
+def is_of_every_turn(record: Record) -> bool:
+    """Tell whether a record's line is at debug: what every turn has several of."""
+    match record:
+        case Event(fact=fact):
+            return isinstance(fact, _OF_EVERY_TURN)
+        case Decision():
+            return _level_of_decision(record) == logging.DEBUG
+        case _:
+            return False
+
+
+_OF_EVERY_TURN = (ModelReplied, NodeRan, ContextFiltered, ToolRequested, ToolReturned)
+
+
 def _entry_of_fact(fact: AnyFact) -> Entry:
     fields: dict[str, object]
     match fact:

@@ -10,7 +10,7 @@ import structlog
 
 from guardrails.core.hooks import Record
 from guardrails.core.ids import RunId
-from guardrails.telemetry.logentries import entry_of
+from guardrails.telemetry.logentries import entry_of, is_of_every_turn
 
 
 class Logger(Protocol):
@@ -59,10 +59,17 @@ class StructlogHook:
         self._logger = logger or cast("Logger", structlog.get_logger("guarded_agent"))
 
     def on_record(self, run: RunId, record: Record, /) -> None:
-        """Write one line."""
+        """Write one line; what the logger would drop is not put together."""
+        if is_of_every_turn(record) and not self._writes_debug():
+            return
         level, name, fields = entry_of(record)
         event = f"guarded_agent.{name}"
         self._logger.log(level, event, run=run, **fields)
+
+    def _writes_debug(self) -> bool:
+        """Ask each time, since programs configure structlog when they like."""
+        ask = getattr(self._logger, "is_enabled_for", None)
+        return ask is None or bool(ask(logging.DEBUG))
 
 
 def json_logger(stream: TextIO, *, level: int = logging.INFO) -> Logger:

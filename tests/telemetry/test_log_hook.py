@@ -14,6 +14,7 @@ from guardrails.core.hooks import Record, RunEnded
 from guardrails.core.ids import CallId, RunId
 from guardrails.core.outcome import Outcome
 from guardrails.engine import Guard, SessionKey
+from guardrails.telemetry.logentries import entry_of, is_of_every_turn
 from guardrails.telemetry.logs import SteadyStream, StructlogHook, configure_json_logs, json_logger
 
 RUN = RunId("run-1")
@@ -136,6 +137,14 @@ def test_at_info_the_usual_is_silent(records: list[Record]) -> None:
     """Allowed calls and model turns do not fill the log."""
     levels = {line["level"] for line in logged(records, level=logging.INFO)}
     assert levels == {"info", "warning", "error"}
+
+
+def test_what_is_passed_over_at_info_is_what_has_a_line_at_debug(records: list[Record]) -> None:
+    """Lines are left out by the kind of their record, before they are put together."""
+    for record in records:
+        level, name, _ = entry_of(record)
+        passed_over = is_of_every_turn(record)
+        assert passed_over == (level == logging.DEBUG and name != "gate.progress")
 
 
 def test_long_words_are_clipped() -> None:

@@ -53,8 +53,9 @@ class History:
     units: tuple[Unit, ...]
     heads: tuple[str, ...]
     """The chain after each number of units; the first is for none."""
+    instructions: tuple[str, ...]
     system: str
-    """Digest of the instructions."""
+    """Their digest."""
     root: str
     """Digest of the first user message."""
 
@@ -75,11 +76,14 @@ class History:
         more = tuple(units_of(messages, start=units[-1].end if units else 0))
         said = [m.text.strip() for m in messages if m.role is Role.SYSTEM]
         first = next((m.text.strip() for m in messages if m.role is Role.USER), "")
+        instructions = (asked.system.strip(), *said)
+        alike = known is not None and known.instructions == instructions
         return cls(
+            instructions=instructions,
             messages=messages,
             units=(*units, *more),
             heads=(*heads[:-1], *chained(more, heads[-1])),
-            system=digest(asked.system.strip(), *said),
+            system=known.system if alike and known is not None else digest(*instructions),
             root=digest(first),
         )
 

@@ -55,7 +55,7 @@ class Known:
         )
         before = self._runs.pop(run, None)
         known = frozenset[str]() if before is None else before.marks
-        marks = frozenset(mark for thread in slim for mark in _marks(thread))
+        marks = frozenset[str]().union(*map(_marks, slim))
         kept = replace(kept, threads=slim, planned=())
         self._runs[run] = _Entry(kept=kept, order=next(self._orders), marks=marks)
         self._unmark(run, known - marks)
@@ -71,8 +71,8 @@ class Known:
     def likely(self, asked: Asked, history: History) -> Iterator[tuple[RunId, Kept]]:
         """Yield the runs that a request may belong to, those met last at the end."""
         found = set(self._summarised) if asked.tools else set[RunId]()
-        for mark in _marks_of(asked, history):
-            found |= self._by_mark.get(mark, set[RunId]())
+        for mark in self._by_mark.keys() & _marks_of(asked, history):
+            found |= self._by_mark[mark]
         for run in sorted(found, key=lambda run: self._runs[run].order):
             yield run, self._runs[run].kept
 
@@ -89,21 +89,16 @@ class Known:
                 del self._by_mark[mark]
 
 
-def _marks(thread: Thread) -> Iterator[str]:
-    """Yield what a request of a conversation shares with it, by any of the rules but summaries."""
-    yield from filter(None, (thread.head, thread.before_head, thread.asked))
-    yield from thread.calls
-    yield from thread.responses
-    yield from thread.aliases
+def _marks(thread: Thread) -> set[str]:
+    """Return what a request of a conversation shares with it, by any of the rules but summaries."""
+    heads = filter(None, (thread.head, thread.before_head, thread.asked))
+    return {*heads, *thread.calls, *thread.responses, *thread.aliases}
 
 
-def _marks_of(asked: Asked, history: History) -> Iterator[str]:
+def _marks_of(asked: Asked, history: History) -> set[str]:
     if asked.previous:
-        yield asked.previous
-        return
-    yield from history.heads[1:]
-    yield from history.fingerprints
-    yield from history.calls
+        return {asked.previous}
+    return {*history.heads[1:], *history.fingerprints, *history.calls}
 
 
 def _slim(given: Given | None) -> Given | None:

@@ -6,14 +6,16 @@ is at work stops that work; after that it is finished and kept, and the same req
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from guardrails.core.clock import Clock, SystemClock
 from guardrails.errors import GuardrailsError, UsageError
@@ -126,8 +128,8 @@ class Proxy:
 
     # Guarded
 
-    def _guarded(self, wire: Wire) -> Callable[[Request], Any]:
-        async def endpoint(request: Request) -> Response:
+    def _guarded(self, wire: Wire) -> "_Guarded":
+        async def answer(request: Request) -> Response:
             try:
                 asked, history = self._requests.read(wire, await request.body())
                 headers = self._headers(wire.name, request)
@@ -156,7 +158,7 @@ class Proxy:
                 failure_of=failure_of,
             )
 
-        return endpoint
+        return _Guarded(answer)
 
     def _finished(self, task: asyncio.Task[Turn]) -> None:
         self._tasks.discard(task)
@@ -207,6 +209,21 @@ class Proxy:
             return client_of(name, "")
         key = request.headers.get("authorization") or request.headers.get("x-api-key") or ""
         return client_of(name, key)
+
+
+@dataclass(frozen=True, slots=True)
+class _Guarded:
+    """An endpoint as an application of its own.
+
+    Of a function the router makes one with two more layers, for errors that are answered here.
+    """
+
+    answer: Callable[[Request], Awaitable[Response]]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        response = await self.answer(Request(scope, receive, send))
+        await response(scope, receive, send)
 
 
 def failure_of(error: BaseException) -> Failure:

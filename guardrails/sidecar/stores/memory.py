@@ -29,8 +29,12 @@ _PACKED: Final = b"x"
 
 @dataclass(slots=True)
 class _Run:
-    row: RunRow
-    records: list[Record]
+    begun: RunRow
+    """As it was when the run began."""
+    seq: int
+    changed: datetime
+    ended: bool
+    records: list[Record] = field(default_factory=list[Record])
     snapshot: bytes = b""
     upto: int = 0
     """The record up to which the snapshot goes."""
@@ -39,6 +43,11 @@ class _Run:
     number: int = 0
     """The last of them."""
     kept: dict[str, bytes] = field(default_factory=dict[str, bytes])
+
+    @property
+    def row(self) -> RunRow:
+        """What is known of it now; put together when it is asked for, which is rarely."""
+        return replace(self.begun, seq=self.seq, changed=self.changed, ended=self.ended)
 
     def add(self, record: Record) -> None:
         """Put a record behind the last one."""
@@ -73,7 +82,7 @@ class MemoryRuns:
                 raise taken(row, holder="")
             if row.key and row.key in self._keys:
                 raise taken(row, holder=self._keys[row.key])
-            self._runs[row.run] = _Run(row, [])
+            self._runs[row.run] = _Run(row, row.seq, row.changed, row.ended)
             self._runs[row.run].add(first)
             if row.key:
                 self._keys[row.key] = row.run
@@ -82,22 +91,22 @@ class MemoryRuns:
         """Write one record behind the last one."""
         with self._lock:
             found = self._runs.get(run)
-            last = found.row.seq if found is not None else 0
+            last = found.seq if found is not None else 0
             if found is None or record.seq != last + 1:
                 raise ConflictError(f"record {record.seq} of run {run} does not follow {last}")
             if record.number in found.numbers:
                 raise ConflictError(f"fact {record.number} of run {run} is there")
             found.add(record)
-            ended = ended or found.row.ended
-            found.row = replace(found.row, seq=record.seq, changed=_now(), ended=ended)
-            if ended and self._keys.get(found.row.key) == run:
-                del self._keys[found.row.key]
+            found.seq, found.changed = record.seq, _now()
+            found.ended = ended or found.ended
+            if found.ended and self._keys.get(found.begun.key) == run:
+                del self._keys[found.begun.key]
 
     def snapshot(self, run: RunId, *, seq: int, data: bytes) -> None:
         """Keep a session up to a record."""
         with self._lock:
             found = self._runs.get(run)
-            if found is not None and found.upto < seq <= found.row.seq:
+            if found is not None and found.upto < seq <= found.seq:
                 found.snapshot, found.upto = data, seq
 
     def load(self, run: RunId) -> Stored | None:

@@ -5,6 +5,7 @@ asks, makes the request that goes upstream, reads what comes back as one `Turn`,
 as the client expects it, whole or as a stream. What it does not know it passes on as it came.
 """
 
+import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -67,14 +68,16 @@ class Before:
 
     def shared(self, items: Sequence[object]) -> int:
         """Return how many items stand at the beginning of both."""
-        pairs = enumerate(zip(self.items, items, strict=False))
-        return next(
-            (at for at, (a, b) in pairs if a is not b and a != b), min(len(self.items), len(items))
-        )
+        for at, differs in enumerate(map(operator.ne, self.items, items)):
+            if differs:
+                return at
+        return min(len(self.items), len(items))
 
     def up_to(self, items: int) -> tuple[Message, ...]:
         """Return the messages of so many items, where each item was read by itself."""
-        return tuple(m for m in self.messages if m.at < items)
+        if items >= len(self.items):
+            return self.messages
+        return tuple([m for m in self.messages if m.at < items])
 
 
 NOTHING: Final = Before()

@@ -24,6 +24,8 @@ class ChatReader:
 
     def __init__(self) -> None:
         self._top: Json = {}
+        self._beside: Json = {}
+        """What stood beside the choices of the last chunk: in most streams, the same in each."""
         self._choices: dict[int, _Choice] = {}
         self._done = False
 
@@ -33,17 +35,21 @@ class ChatReader:
         Raises:
             WireError: It is none, or tells that the server failed.
         """
-        if data.strip() == DONE:
+        stripped = data.strip()
+        if stripped == DONE:
             self._done = True
             return
-        if not data.strip():
+        if not stripped:
             return
         chunk = data_object(data)
         if event == "error" or chunk.get("error"):
             raise WireError(f"The model server failed: {told(chunk)}")
-        known = {key: one for key, one in chunk.items() if one is not None or key not in self._top}
-        self._top |= without(known, "choices", "object", "obfuscation")
-        for choice in objects(chunk.get("choices")):
+        choices = objects(chunk.pop("choices", None))
+        if chunk != self._beside:
+            self._beside, top = chunk, self._top
+            known = {key: one for key, one in chunk.items() if one is not None or key not in top}
+            top |= without(known, "object", "obfuscation")
+        for choice in choices:
             at: object = choice.get("index")
             index = at if isinstance(at, int) else 0
             self._choices.setdefault(index, _Choice(index)).add(choice)
@@ -75,7 +81,9 @@ class _Choice:
         return bool(self._rest.get("finish_reason"))
 
     def add(self, choice: Json) -> None:
-        self._rest = joined(self._rest, without(choice, "index", "delta", "finish_reason"))
+        rest = without(choice, "index", "delta", "finish_reason")
+        if rest:
+            self._rest = joined(self._rest, rest)
         if choice.get("finish_reason"):
             self._rest["finish_reason"] = choice["finish_reason"]
         for key, value in an_object(choice.get("delta")).items():
@@ -118,6 +126,8 @@ class _Calls:
         given: object = inner.get(key)
         if given is not None:
             self._texts[place].append(given if isinstance(given, str) else as_json(given))
+            if len(inner) == 1 and kind in have and delta.keys() <= {"index", kind}:
+                return  # nothing but more of its arguments, as in nearly all deltas
         named = an_object(have.get(kind))
         name, more = field(named, "name"), field(inner, "name")
         rest = joined(without(named, key), without(inner, key, "name"))

@@ -15,6 +15,7 @@ terminals that draw each delta still show a line or two at a time."""
 COMMENT = b": ping\n\n"
 """Keeps a connection open; the standard tells clients to pass over it."""
 
+_OBJECT = msgspec.json.Decoder(dict[str, Any])
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -125,7 +126,7 @@ def data_object(data: str) -> dict[str, Any]:
         WireError: It is no JSON object.
     """
     try:
-        return msgspec.json.decode(data.encode(), type=dict[str, Any])
+        return _OBJECT.decode(data)
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
         raise WireError(
             f"The model server sent an event that is no JSON object: {error}"
