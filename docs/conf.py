@@ -26,7 +26,9 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
+    "docstrings",
     "fences",
+    "public_names",
 ]
 
 myst_enable_extensions = ["strikethrough"]
