@@ -18,6 +18,8 @@ project = "guarded-agent"
 author = "the authors of guarded-agent"
 version = release = VERSION
 language = "en"
+# Typographic quotes and dashes would turn `--demo` in running text into something to mistype.
+smartquotes = False
 root_doc = "index"
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_ext", "_static", "written", "images/*.py", "**/__pycache__"]
@@ -28,6 +30,7 @@ extensions = [
     "sphinx_copybutton",
     "docstrings",
     "fences",
+    "folders",
     "public_names",
 ]
 

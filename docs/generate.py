@@ -9,15 +9,19 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from docs.written import commands, operations, schemas
+from docs.written import commands, operations, schemas, weights
 
 HERE = Path(__file__).parent
 REFERENCE = HERE / "reference"
 
 
+WEIGHTS = HERE / "explanation" / "decisive-or-structural.md"
+
+
 def written() -> Mapping[str, str]:
-    """Return what this writes: texts by file name in reference/."""
+    """Return what this writes: texts by file name, as seen from reference/."""
     return {
+        f"../explanation/{WEIGHTS.name}": weights.with_table(WEIGHTS.read_text(encoding="utf-8")),
         commands.PAGE: commands.page(),
         operations.PAGE: operations.page(),
         **schemas.written(),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from sphinx.application import Sphinx
 
 FENCE = re.compile(r"^(\s*)```(\w*)$")
-# A name in single backticks, and a letter that follows at once: `turn`s. Roles are left as they are.
+# A name in backticks, and a letter that follows at once: `turn`s. Roles are left as they are.
 NAME = re.compile(r"(?<![`:\\])`([^`\n]+)`(?!`)(?=(\w?))")
 
 

@@ -54,9 +54,9 @@ def _command(path: str, command: TyperCommand) -> str:
             need = "required" if one.required else "optional"
             lines.append(row(code(_name(one, context)), need, cell(one.help or "")))
         lines.append("")
-    lines.append(header("option", "default", "variable", "meaning"))
+    lines.append(header("option", "meaning"))
     lines += [
-        row(code(_name(one, context)), code(_default(one)), code(_variable(one)), _meaning(one))
+        row(code(_name(one, context)), _meaning(one))
         for one in shown
         if isinstance(one, TyperOption)
     ]
@@ -67,7 +67,7 @@ def _name(one: TyperArgument | TyperOption, context: Context) -> str:
     record = one.get_help_record(context)
     if record is None:
         raise ValueError(f"{one.name} is not shown by --help")
-    return record[0].strip()
+    return record[0].strip().removesuffix(" <str>")
 
 
 def _default(one: TyperOption) -> str:
@@ -83,7 +83,15 @@ def _variable(one: TyperOption) -> str:
 
 
 def _meaning(one: TyperOption) -> str:
-    return cell(one.help or "") + (" Repeatable." if _silent_on_repeats(one) else "")
+    """Return what an option is for, then its default and the variable that it may come from."""
+    parts = [cell(one.help or "")]
+    if _silent_on_repeats(one):
+        parts.append("Repeatable.")
+    if default := _default(one):
+        parts.append(f"Default: {code(default)}.")
+    if variable := _variable(one):
+        parts.append(f"Variable: {code(variable)}.")
+    return " ".join(parts)
 
 
 def _silent_on_repeats(one: TyperOption) -> bool:
