@@ -27,7 +27,7 @@ def with_table(page: str) -> str:
 
 def _table() -> str:
     models = [one.model for one in SIGNATURES.values()]
-    lines = [header("mode", "weight", "successful", "failed", "ratio", *models)]
+    lines = [header("mode", "weight", "successful", "failed", "ratio", "95 %", *models)]
     for mode, facts in MODES.items():
         shown = [one.shown.get(mode, NONE) for one in SIGNATURES.values()]
         shares = [
@@ -35,13 +35,13 @@ def _table() -> str:
             for seen, one in zip(shown, SIGNATURES.values(), strict=True)
         ]
         unseen = facts.weight is Weight.UNSEEN
-        figures = ("", "", "", *("" for _ in shares)) if unseen else (*_pooled(mode), *shares)
+        figures = ("", "", "", "", *("" for _ in shares)) if unseen else (*_pooled(mode), *shares)
         lines.append(row(f"{mode} {facts.name}", str(facts.weight), *figures))
     return "\n".join(lines)
 
 
-def _pooled(mode: FailureMode) -> tuple[str, str, str]:
-    """Return the shares of successful and failed runs of all models, and their ratio."""
+def _pooled(mode: FailureMode) -> tuple[str, str, str, str]:
+    """Return the shares of successful and failed runs of all models, their ratio and interval."""
     shown = [one.shown.get(mode, NONE) for one in SIGNATURES.values()]
     successful, failed = sum(one.successful for one in shown), sum(one.failed for one in shown)
     of_successful = sum(one.successful for one in SIGNATURES.values())
@@ -49,8 +49,13 @@ def _pooled(mode: FailureMode) -> tuple[str, str, str]:
     ratio = likelihood_ratio(
         failed=failed, of_failed=of_failed, successful=successful, of_successful=of_successful
     )
-    told = f"{ratio.value:.1f} ({ratio.low:.1f} to {ratio.high:.1f})"
-    return _share(successful, of_successful), _share(failed, of_failed), told
+    interval = f"{ratio.low:.1f}\N{EN DASH}{ratio.high:.1f}"
+    return (
+        _share(successful, of_successful),
+        _share(failed, of_failed),
+        f"{ratio.value:.1f}",
+        interval,
+    )
 
 
 def _share(some: int, of: int) -> str:
