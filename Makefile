@@ -13,7 +13,7 @@ ONLY ?=
 LANES ?= 8
 BENCH_ARGS ?=
 
-.PHONY: run test e2e check lock format clean chart bench-sidecar bench-proxy bench-stores soak bench-overhead bench-scale bench-gates bench-termination bench-hygiene bench-early bench-mast mutants demo-picture help
+.PHONY: run test e2e check lock format clean chart bench-sidecar bench-proxy bench-stores soak bench-overhead bench-scale bench-gates bench-termination bench-hygiene bench-early bench-mast mutants docs reference demo-picture help
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -81,12 +81,19 @@ mutants: $(VENV)/.ready ## Mutation testing of the check functions (ONLY='GLOB',
 	$(BIN)/python -m benchmarks.mutation $(if $(ONLY),--only '$(ONLY)') \
 	  $(if $(WORKSPACE),--workspace '$(WORKSPACE)')
 
+docs: $(VENV)/.ready ## Build the documentation site in build/docs/html, a warning being an error
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --quiet --builder html \
+	  --doctree-dir build/docs/doctrees docs build/docs/html
+
+reference: $(VENV)/.ready ## Write the reference pages that come from the code
+	$(BIN)/python -m docs.generate
+
 demo-picture: $(VENV)/.ready ## Draw docs/images/demo.svg from a run of the demo
 	$(BIN)/python docs/images/draw_demo.py
 
 lock: ## Resolve pyproject.toml again into requirements.lock
 	$(MAKE) $(UV)
-	$(UV) pip compile --quiet --universal --upgrade --python-version 3.11 --all-extras --group dev \
+	$(UV) pip compile --quiet --universal --upgrade --python-version 3.11 --all-extras --group dev --group docs \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
 	  pyproject.toml -o requirements.lock
 
