@@ -19,6 +19,7 @@ from guardrails.core.allowances import Allowance
 from guardrails.core.clock import Clock, SystemClock
 from guardrails.core.decisions import Decision
 from guardrails.core.events import EndRequested, ExitKind
+from guardrails.core.evidence import GateProgress
 from guardrails.core.hooks import Hook
 from guardrails.core.ids import RunId
 from guardrails.core.incident import Incident
@@ -32,7 +33,7 @@ from guardrails.sidecar.register import MakeGate, Register
 from guardrails.sidecar.runs import LiveRun, LostRecordsError
 from guardrails.sidecar.stores.base import ConflictError, RunRow, RunStore, StoreError
 from guardrails.sidecar.taking import Facts
-from guardrails.sidecar.telling import Listener, Telling
+from guardrails.sidecar.telling import Changes, Listener, Telling
 
 T = TypeVar("T")
 
@@ -164,6 +165,18 @@ class Service:
     def follow(self, run: str) -> AbstractContextManager[Listener]:
         """Follow what is decided on a run in this process; the store has what others decide."""
         return self._telling.listening(RunId(run))
+
+    def changes(self) -> Changes:
+        """Have every run noted that something happens to in this process."""
+        return self._telling.changes()
+
+    def progress(self, run: str) -> GateProgress | None:
+        """Return what a gate at work on a run in this process said last."""
+        return self._telling.progress(RunId(run))
+
+    def held(self, run: str) -> LiveRun | None:
+        """Return a run if it is in memory. It is not held there for longer by that."""
+        return self._register.held(RunId(run))
 
     # Facts
 
