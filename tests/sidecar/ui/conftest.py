@@ -57,9 +57,7 @@ def service(shop: SimCluster, tmp_path: Path) -> Iterator[Serving]:
     folder.mkdir()
     shop.add_user("guard", rules=READS)
     shop.write_kubeconfig(folder / "guard", user="guard")
-    (folder / "tokens").write_text(
-        f"bot:agent:{BOT}\nsre:operator:{SRE}\neye:viewer:{VIEWER}\n"
-    )
+    (folder / "tokens").write_text(f"bot:agent:{BOT}\nsre:operator:{SRE}\neye:viewer:{VIEWER}\n")
     (folder / "tokens").chmod(0o600)
     (folder / "policy.yaml").write_text(yaml.safe_dump({"schema_version": 1, "defaults": POLICY}))
     settings = {

@@ -26,9 +26,7 @@ from guardrails.sidecar.stores.memory import MemoryRuns
 from guardrails.sidecar.ui.routes import Ui
 from tests.sidecar.api.apps import make_service
 
-TOKENS = {
-    role: f"{role}-0123456789abcdef" for role in ("agent", "viewer", "operator")
-}
+TOKENS = {role: f"{role}-0123456789abcdef" for role in ("agent", "viewer", "operator")}
 BASE = "http://localhost"
 OURS = {"sec-fetch-site": "same-origin"}
 

@@ -147,9 +147,7 @@ async def test_an_operator_answers_by_the_form(stage: Stage) -> None:
         {"sec-fetch-site": "none"},
     ],
 )
-async def test_a_form_of_another_site_does_nothing(
-    stage: Stage, headers: dict[str, str]
-) -> None:
+async def test_a_form_of_another_site_does_nothing(stage: Stage, headers: dict[str, str]) -> None:
     """Even with the cookie, which browsers would not send with it."""
     async with stage.api() as agent, stage.signed_in("operator") as person:
         run = await opened(agent)
@@ -168,9 +166,7 @@ async def test_a_form_of_another_site_does_nothing(
 async def test_a_page_of_the_same_host_may_send_a_form(stage: Stage) -> None:
     """Where browsers tell no more than the origin, over plain HTTP, that is enough."""
     async with stage.browser() as client:
-        answer = await post(
-            client, "/ui/sign-in", headers={"origin": BASE}, token=TOKENS["viewer"]
-        )
+        answer = await post(client, "/ui/sign-in", headers={"origin": BASE}, token=TOKENS["viewer"])
     assert answer.status_code == 303
 
 
