@@ -7,10 +7,11 @@ of others, and those let go of, from the store, as many at a time as take little
 
 import asyncio
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from itertools import islice
+from typing import Final, TypeVar
 
 import structlog
 
@@ -37,8 +38,14 @@ _FIRST_ROWS: Final = 128
 """Rows read at first; more, as long as all of them are news."""
 _READ_AT_ONCE: Final = 32
 """Runs read from the store in one round besides those somebody is to see: some 100 ms."""
+_READ_TOGETHER: Final = 4
+"""Of these, so many before others have their turn: a store in memory is read in their way."""
+_TURN: Final = 64
+"""Lines that are made before others have their turn: some milliseconds."""
 _WINDOWS: Final = 64
 """Windows that are kept, one for each thing that viewers look for."""
+
+T = TypeVar("T")
 
 _log = structlog.stdlib.get_logger("guardrails.sidecar")
 
@@ -80,6 +87,7 @@ class _Order:
     revision: int = -1
     lines: list[RunLine] = field(default_factory=list[RunLine])
     counts: dict[str, int] = field(default_factory=dict[str, int])
+    unread: int = 0
     windows: OrderedDict[Wanted, Window] = field(
         default_factory=OrderedDict[Wanted, Window],
     )
@@ -132,12 +140,15 @@ class Board:
             return
         self._refreshed = now
         changed, lost = self._changes.taken()
-        for run in changed:
+        async for run in breathing(changed):
             self._from_memory(run)
         if lost or now - self._looked >= LOOK_SECONDS:
             self._looked = now
             await self._look(whole=lost or now - self._whole >= WHOLE_SECONDS)
-        await self._read(list(self._unread)[:_READ_AT_ONCE])
+        unread = list(islice(self._unread, _READ_AT_ONCE))
+        for at in range(0, len(unread), _READ_TOGETHER):
+            await self._read(unread[at : at + _READ_TOGETHER])
+            await asyncio.sleep(0)
 
     async def _look(self, *, whole: bool) -> None:
         """Take what the store says of runs, those changed last first, as far as it is news."""
@@ -148,7 +159,7 @@ class Board:
             if len(rows) < size or size >= INDEXED or not self._is_news(rows[-1]):
                 break
             size = min(size * 4, INDEXED)
-        for row in rows:
+        async for row in breathing(rows):
             if self._is_news(row):
                 self._from_row(row)
         if len(rows) < size or size >= INDEXED:
@@ -262,7 +273,7 @@ class Board:
         known = order.windows.get(wanted)
         if known is not None:
             return known
-        fit = [one for one in order.lines if _fits(one, wanted)]
+        fit = _fitting(order.lines, wanted)
         pages = max(1, -(-len(fit) // PAGE))
         page = min(max(1, wanted.page), pages)
         found = order.windows[wanted] = Window(
@@ -272,7 +283,7 @@ class Board:
             found=len(fit),
             pages=pages,
             counts=order.counts,
-            unread=sum(not one.read for one in order.lines),
+            unread=order.unread,
             more=self._more,
         )
         if len(order.windows) > _WINDOWS:
@@ -290,12 +301,28 @@ class Board:
                 self._lines.values(),
                 key=lambda one: (rank[one.stage], -one.created.timestamp(), one.run),
             )
-            counts = {str(stage): sum(one.stage is stage for one in lines) for stage in Stage}
-            self._order = _Order(revision=self._revision, lines=lines, counts=counts)
+            stages = Counter(one.stage for one in lines)
+            self._order = _Order(
+                revision=self._revision,
+                lines=lines,
+                counts={str(stage): stages[stage] for stage in Stage},
+                unread=sum(not one.read for one in lines),
+            )
         return self._order
 
 
-def _fits(line: RunLine, wanted: Wanted) -> bool:
-    if wanted.stage is not None and line.stage is not wanted.stage:
-        return False
-    return all(word in line.words for word in wanted.words)
+def _fitting(lines: Sequence[RunLine], wanted: Wanted) -> Sequence[RunLine]:
+    found = lines
+    if wanted.stage is not None:
+        found = [one for one in found if one.stage is wanted.stage]
+    for word in wanted.words:
+        found = [one for one in found if word in one.words]
+    return found
+
+
+async def breathing(things: Iterable[T]) -> AsyncIterator[T]:
+    """Yield things, and let others have their turn now and then."""
+    for at, one in enumerate(things, start=1):
+        yield one
+        if at % _TURN == 0:
+            await asyncio.sleep(0)

@@ -80,9 +80,13 @@ def test_a_viewer_sees_the_question_and_no_way_to_answer(
 ) -> None:
     """And is told what it would take."""
     expect.set_options(timeout=WITHIN)
-    with watched(chromium) as found, agent("fine", "--task", TASK, "-n", "shoop"):
+    with watched(chromium, dark=True) as found, agent("fine", "--task", TASK, "-n", "shoop"):
         page = found.page
+        page.goto(f"{service.url}/ui")
+        shot(found, tmp_path, "sign-in")
         sign_in(page, service.url, VIEWER)
+        expect(page.locator("#rows tr")).to_contain_text("1 question")
+        shot(found, tmp_path, "list-dark")
         page.locator("#rows a").click()
         expect(page.locator("#questions")).to_contain_text("To answer takes an operator's token")
         assert page.locator("#regions form").count() == 0

@@ -13,9 +13,11 @@ import uvicorn
 from playwright.sync_api import Browser, expect
 
 from guardrails.core.evidence import GateVerdict
+from guardrails.core.questions import Question, QuestionKind
 from tests.browser import watched
+from tests.sidecar.api.apps import AskingGate
 from tests.sidecar.ui.stage import TOKENS, Stage
-from tests.sidecar.ui.test_board import begun, ended, said
+from tests.sidecar.ui.test_board import QUESTION, begun, ended, said
 from tests.sidecar.ui.test_live import shot, sign_in
 
 pytestmark = pytest.mark.timeout(300)
@@ -104,14 +106,12 @@ def test_a_thousand_runs_stay_usable(chromium: Browser, tmp_path: Path) -> None:
         assert found.wrong == []
 
 
-def test_what_is_typed_and_opened_stays_while_a_run_goes_on(
-    chromium: Browser, tmp_path: Path
-) -> None:
-    """An update takes no focus, no half answer, and no place in a list of rows."""
+def test_the_focus_stays_while_runs_go_on(chromium: Browser, tmp_path: Path) -> None:
+    """An update takes no focus in the list."""
     expect.set_options(timeout=30_000)
     stage = Stage(tmp_path, GateVerdict.FAIL)
     with looped(stage) as loop, watched(chromium) as found:
-        first, second = loop.do(begun(stage.service, 2))
+        first, _ = loop.do(begun(stage.service, 2))
         page = found.page
         sign_in(page, loop.url, TOKENS["operator"])
         expect(page.locator("#state")).to_have_text("Live")
@@ -125,5 +125,29 @@ def test_what_is_typed_and_opened_stays_while_a_run_goes_on(
         assert link.evaluate("one => one === document.activeElement")
         page.keyboard.press("Enter")
         page.wait_for_url(f"**/ui/runs/{first}")
-        assert second
+        assert found.wrong == []
+
+
+def test_a_half_written_answer_stays_when_another_question_is_answered(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    """Somebody else answers the first one meanwhile; the words, the place and the focus stay."""
+    expect.set_options(timeout=30_000)
+    approval = Question(id="q-2", kind=QuestionKind.APPROVAL, text="May it change things?")
+    stage = Stage(tmp_path, gate=AskingGate(QUESTION, approval))
+    with looped(stage) as loop, watched(chromium) as found:
+        (run,) = loop.do(begun(stage.service, 1))
+        page = found.page
+        sign_in(page, loop.url, TOKENS["operator"], to=f"/ui/runs/{run}")
+        expect(page.locator("#state")).to_have_text("Live")
+        expect(page.locator("#questions textarea")).to_have_count(2)
+        box = page.locator("#questions textarea").nth(1)
+        box.press_sequentially("Yes, but only")
+        loop.do(stage.service.answer(run, question="q-1", text="shop", by="another"))
+        expect(page.locator("#questions textarea")).to_have_count(1)
+        expect(page.locator("#questions")).to_contain_text("by another")
+        page.keyboard.type(" the checkout")
+        expect(page.locator("#questions textarea")).to_have_value("Yes, but only the checkout")
+        page.get_by_role("button", name="Answer").click()
+        expect(page.locator("#questions")).to_contain_text("Yes, but only the checkout")
         assert found.wrong == []
