@@ -19,6 +19,7 @@ from tests.sidecar.api.apps import AskingGate
 from tests.sidecar.ui.stage import TOKENS, Stage
 from tests.sidecar.ui.test_board import QUESTION, begun, ended, said
 from tests.sidecar.ui.test_live import shot, sign_in
+from tests.sidecar.ui.test_pages import PLAIN, hostile, played
 
 pytestmark = pytest.mark.timeout(300)
 RUNS = 1_000
@@ -151,3 +152,31 @@ def test_a_half_written_answer_stays_when_another_question_is_answered(
         page.get_by_role("button", name="Answer").click()
         expect(page.locator("#questions")).to_contain_text("Yes, but only the checkout")
         assert found.wrong == []
+
+
+def test_nothing_that_was_planted_runs(chromium: Browser, tmp_path: Path) -> None:
+    """On the list, in the run, in what is sent while it is open, and in the report."""
+    expect.set_options(timeout=30_000)
+    stage = hostile(tmp_path)
+
+    async def play() -> str:
+        async with stage.api() as agent:
+            return await played(agent)
+
+    with looped(stage) as loop, watched(chromium) as found:
+        page = found.page
+        sign_in(page, loop.url, TOKENS["operator"])
+        expect(page.locator("#state")).to_have_text("Live")
+        run = loop.do(play())
+        expect(page.locator("#rows")).to_contain_text("<script>alert(1)</script>")
+        page.goto(f"{loop.url}/ui/runs/{run}")
+        expect(page.locator("#state")).to_have_text("Live")
+        loop.do(stage.service.answer(run, question=PLAIN, text=PLAIN, by=PLAIN))
+        expect(page.locator("#questions")).to_contain_text("by <script>")
+        assert page.locator("#regions img, #regions script").count() == 0
+        shot(found, tmp_path, "hostile")
+        page.goto(f"{loop.url}/ui/runs/{run}/report")
+        expect(page.locator("#timeline")).to_contain_text("<script>alert(1)</script>")
+        assert page.locator("img").count() == 0
+        assert found.wrong == []
+        assert all(url.startswith(loop.url) for url in found.asked)

@@ -72,7 +72,7 @@ def hostile(folder: Path) -> Stage:
     return Stage(folder, gate=_Gate(question))
 
 
-async def _played(agent: httpx2.AsyncClient) -> str:
+async def played(agent: httpx2.AsyncClient) -> str:
     run = await opened(
         agent,
         incident={"task": PLAIN, "namespaces": ["shop"]},
@@ -98,7 +98,7 @@ async def test_planted_markup_is_text_on_every_page(tmp_path: Path) -> None:
     """In tasks, keys, models, tools, results, questions, claims, evidence and names."""
     stage = hostile(tmp_path)
     async with stage.api() as agent, stage.signed_in("operator") as person:
-        run = await _played(agent)
+        run = await played(agent)
         for path, times in (("/ui", 3), (f"/ui/runs/{run}", 8)):
             answer = await person.get(path, params={"q": "<script>"} if path == "/ui" else {})
             page = Elements(answer.text)
@@ -134,7 +134,7 @@ async def test_the_report_has_no_part_in_the_sign_in(tmp_path: Path) -> None:
     """Its own script runs, by its hash; whatever else got in would be of no origin."""
     stage = hostile(tmp_path)
     async with stage.api() as agent, stage.signed_in("viewer") as viewer:
-        run = await _played(agent)
+        run = await played(agent)
         answer = await viewer.get(f"/ui/runs/{run}/report")
     policy = answer.headers["content-security-policy"]
     assert "script-src 'sha256-" in policy
