@@ -18,6 +18,7 @@ from guardrails.cli.sources import Opened, SourceOptions, open_sources
 from guardrails.core.hooks import Hook
 from guardrails.errors import PermanentSourceError, SourceError
 from guardrails.policy.load import load_settings
+from guardrails.reports.served import served_pages
 from guardrails.sidecar.assembly import Assembled, Outside, assemble
 from guardrails.sidecar.certificates import Renewal
 from guardrails.sidecar.config import ServeSettings
@@ -66,6 +67,7 @@ def serve_now(settings: ServeSettings) -> ExitCode:
             reports=reports,
             hooks=_hooks(settings, logger, registry),
             registry=registry,
+            pages=served_pages() if settings.ui.enabled else None,
         )
         assembled = assemble(settings, outside)
         return run(_serve(settings, assembled, reports, listening))

@@ -61,12 +61,18 @@ def environment() -> Environment:
 @cache
 def shared() -> dict[str, object]:
     """Return what every page holds: style, script, and the policy that lets only them in."""
-    style, script = _asset("report.css"), _asset("report.js")
+    style, script = look() + _asset("report.css"), _asset("report.js")
     policy = (
         f"default-src 'none'; style-src '{_hashed(style)}'; script-src '{_hashed(script)}'; "
         "base-uri 'none'; form-action 'none'"
     )
     return {"style": Markup(style), "script": Markup(script), "policy": policy}  # noqa: S704  # our own
+
+
+@cache
+def look() -> str:
+    """Return the style that pages of the service share with reports."""
+    return _asset("look.css")
 
 
 def clipped(text: str) -> str:

@@ -25,6 +25,7 @@ from guardrails.gates.reference import find_snapshots, read_manifests
 from guardrails.policy.models import Settings
 from guardrails.sidecar.api.health import HealthApi, Readiness, StoreAnswers
 from guardrails.sidecar.app import make_app
+from guardrails.sidecar.auth.browsers import SignIns
 from guardrails.sidecar.auth.middleware import Authentication
 from guardrails.sidecar.auth.owned import OwnedRuns
 from guardrails.sidecar.auth.tokenreview import TokenReviews
@@ -41,6 +42,8 @@ from guardrails.sidecar.reference import Recording, ReferencedGate
 from guardrails.sidecar.reporting import ProxyCounts, Reports
 from guardrails.sidecar.service import Service
 from guardrails.sidecar.stores.base import RunStore
+from guardrails.sidecar.ui.pages import Pages
+from guardrails.sidecar.ui.routes import Ui
 
 Timer = Callable[[], Awaitable[None]]
 """Runs until it is cancelled."""
@@ -76,6 +79,8 @@ class Outside:
     registry: CollectorRegistry | None = None
     """Where metrics are; None for no page of them."""
     clock: Clock = field(default_factory=SystemClock)
+    pages: Pages | None = None
+    """What pages are made with; None for no pages, whatever the settings say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +149,16 @@ def assemble(settings: ServeSettings, outside: Outside) -> Assembled:
     if recording is not None:
         timers.append(_recorder(recording, outside, settings.reference.every))
     proxy = _proxy(settings, service, outside)
+    sign_ins, ui = SignIns(seconds=settings.ui.signed_in_for), None
+    if settings.ui.enabled and outside.pages is not None:
+        ui = Ui(
+            service,
+            outside.pages,
+            settings.ui,
+            authenticator=authenticator,
+            sign_ins=sign_ins,
+            stopping=probes.stopping,
+        )
     app = make_app(
         service,
         metrics=metrics,
@@ -153,9 +168,13 @@ def assemble(settings: ServeSettings, outside: Outside) -> Assembled:
             owners=runs,
             open_metrics=settings.auth.open_metrics,
             any_host=settings.listen.insecure,
+            sign_ins=sign_ins if ui is not None else None,
         ),
         limits=Middleware(Limits, settings=settings.limits),
-        extra_routes=proxy.routes() if proxy is not None else (),
+        extra_routes=(
+            *(proxy.routes() if proxy is not None else ()),
+            *(ui.routes() if ui is not None else ()),
+        ),
         lifespan=_lifespan(service, proxy),
         health=probes,
         body_limit=settings.limits.body_bytes,

@@ -198,6 +198,19 @@ class ReferenceSettings(Strict):
     """How much stays."""
 
 
+class UiSettings(Strict):
+    """The pages under `/ui`: runs under way, and questions that people answer there."""
+
+    enabled: StrictBool = True
+    """They show what the API does, to who may read it there."""
+    signed_in_for: PositiveSeconds = 8 * 3600.0
+    """How long a sign-in is good: a shift. Its token is asked about all the time, and ends it
+    sooner when it is taken back."""
+    behind_tls: StrictBool = False
+    """Whether TLS ends at a proxy in front of the service. The cookie of a sign-in is marked
+    `Secure` then, as it is when the service has a certificate itself."""
+
+
 class LogLevel(StrEnum):
     """The lowest level that is logged."""
 
@@ -237,3 +250,4 @@ class ServeSettings(Strict):
     reference: ReferenceSettings = ReferenceSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     proxy: ProxySettings = ProxySettings()
+    ui: UiSettings = UiSettings()

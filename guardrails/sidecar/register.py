@@ -105,6 +105,10 @@ class Register:
                 self._hold(live)
             return live
 
+    def held(self, run: RunId) -> LiveRun | None:
+        """Return a run from memory; it counts as used no later by that."""
+        return self._live.get(run)
+
     async def begin(self, row: RunRow, guard: Guard, begin: Callable[[], Session]) -> LiveRun:
         """Begin a run, and store its first fact.
 

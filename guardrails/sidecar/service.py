@@ -33,7 +33,7 @@ from guardrails.sidecar.register import MakeGate, Register
 from guardrails.sidecar.runs import LiveRun, LostRecordsError
 from guardrails.sidecar.stores.base import ConflictError, RunRow, RunStore, StoreError
 from guardrails.sidecar.taking import Facts
-from guardrails.sidecar.telling import Listener, Telling
+from guardrails.sidecar.telling import Changes, Listener, Telling
 
 T = TypeVar("T")
 
@@ -166,9 +166,17 @@ class Service:
         """Follow what is decided on a run in this process; the store has what others decide."""
         return self._telling.listening(RunId(run))
 
+    def changes(self) -> Changes:
+        """Have every run noted that something happens to in this process."""
+        return self._telling.changes()
+
     def progress(self, run: str) -> GateProgress | None:
-        """Return what the gate last said of an end that it judges in this process."""
+        """Return what a gate at work on a run in this process said last."""
         return self._telling.progress(RunId(run))
+
+    def held(self, run: str) -> LiveRun | None:
+        """Return a run if it is in memory. It is not held there for longer by that."""
+        return self._register.held(RunId(run))
 
     # Facts
 

@@ -6,18 +6,48 @@ store, where every event is.
 
 import asyncio
 import threading
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
 from typing import Final
 
-from guardrails.core.events import Event
+from guardrails.core.events import Event, GateReported
 from guardrails.core.evidence import GateProgress
 from guardrails.core.hooks import Record
 from guardrails.core.ids import RunId
 
 ROOM: Final = 512
 """Records that wait for a listener before it is cut off; a turn makes some ten."""
+
+CHANGES: Final = 10_000
+"""Runs that are noted as changed while nobody asks; whoever asks later reads all of them."""
+AT_WORK: Final = 4_096
+"""Gates whose last word is remembered; many more cannot be at work in one process."""
+
+
+class Changes:
+    """Which runs something happened to, for one who looks at all of them now and then."""
+
+    def __init__(self) -> None:
+        self._runs: set[RunId] = set()
+        self._lost = False
+        self._lock = threading.Lock()
+
+    def note(self, run: RunId) -> None:
+        """Note a run, from any thread."""
+        with self._lock:
+            if len(self._runs) < CHANGES:
+                self._runs.add(run)
+            else:
+                self._lost = True
+
+    def taken(self) -> tuple[frozenset[RunId], bool]:
+        """Return the runs since the last time, and whether there were more than are noted."""
+        with self._lock:
+            found, lost = frozenset(self._runs), self._lost
+            self._runs.clear()
+            self._lost = False
+            return found, lost
 
 
 class Listener:
@@ -50,6 +80,12 @@ class Listener:
         except TimeoutError:
             return None
 
+    def clear(self) -> None:
+        """Pass over what waits, for one who reads from the store what is so now."""
+        while not self._waiting.empty():
+            self._waiting.get_nowait()
+        self.behind = False
+
     async def __aiter__(self) -> AsyncIterator[Record]:
         """Yield records until this one is behind."""
         while not self.behind or not self._waiting.empty():
@@ -65,24 +101,41 @@ class Telling:
 
     def __init__(self) -> None:
         self._by_run: defaultdict[RunId, list[Listener]] = defaultdict(list)
-        self._progress: dict[RunId, GateProgress] = {}
+        self._progress: OrderedDict[RunId, GateProgress] = OrderedDict()
+        self._changes: list[Changes] = []
         self._lock = threading.Lock()
 
     def on_record(self, run: RunId, record: Record, /) -> None:
         """Hand one record on."""
+        for changes in self._changes:
+            changes.note(run)
         with self._lock:
-            if isinstance(record, GateProgress):
-                self._progress[run] = record
-            elif isinstance(record, Event):
-                self._progress.pop(run, None)
+            self._note_progress(run, record)
             listeners = tuple(self._by_run.get(run, ()))
         for listener in listeners:
             listener.take(record)
 
+    def changes(self) -> Changes:
+        """Return where every run that changes is noted from now on."""
+        made = Changes()
+        self._changes.append(made)
+        return made
+
     def progress(self, run: RunId) -> GateProgress | None:
-        """Return what the gate last said of a run, unless something happened to it since."""
+        """Return what a gate at work in this process said last."""
         with self._lock:
             return self._progress.get(run)
+
+    def _note_progress(self, run: RunId, record: Record) -> None:
+        match record:
+            case GateProgress():
+                self._progress[run] = record
+                if len(self._progress) > AT_WORK:
+                    self._progress.popitem(last=False)
+            case Event(fact=GateReported()):
+                self._progress.pop(run, None)
+            case _:
+                return
 
     @contextmanager
     def listening(self, run: RunId) -> Generator[Listener]:

@@ -6,10 +6,12 @@ Pure ASGI, because streams pass through it and every decision pays for it.
 import asyncio
 from http import HTTPStatus
 from typing import Final, Protocol
+from urllib.parse import quote
 
 import msgspec
 
 from guardrails.core.ids import RunId
+from guardrails.sidecar.auth.browsers import SIGN_IN, SignIns, is_open_page, is_page
 from guardrails.sidecar.auth.owned import asking
 from guardrails.sidecar.auth.roles import LOCAL, Caller, Role, is_open, is_proxy, may, run_of
 from guardrails.sidecar.auth.tokens import AskLaterError, Authenticator
@@ -48,6 +50,8 @@ class Authentication:
         open_metrics: Whether `/metrics` needs no token.
         any_host: Without authenticator: whether the service may be asked under any name. A web
             page can make a browser ask a service on the loopback, but not under its own name.
+        sign_ins: Browsers that signed in, which counts as their token for pages alone; None where
+            there are no pages.
     """
 
     def __init__(
@@ -58,8 +62,10 @@ class Authentication:
         owners: Owners,
         open_metrics: bool = True,
         any_host: bool = False,
+        sign_ins: SignIns | None = None,
     ) -> None:
         self._app = app
+        self._sign_ins = sign_ins
         self._authenticator = authenticator
         self._owners = owners
         self._open_metrics = open_metrics
@@ -74,10 +80,16 @@ class Authentication:
         if is_open(scope["path"], open_metrics=self._open_metrics):
             await self._app(scope, receive, send)
             return
+        pages = self._sign_ins is not None and is_page(scope["path"])
+        if pages and is_open_page(scope["path"]) and self._authenticator is not None:
+            await self._app(scope, receive, send)
+            return
         found = await self._caller(scope)
         if isinstance(found, Caller):
-            found = await self._refused(found, scope) or found
+            found = await self._refused(found, scope, pages=pages) or found
         if isinstance(found, Refusal):
+            if pages and found.status == HTTPStatus.UNAUTHORIZED and scope["method"] == "GET":
+                found = _sign_in_first(scope)
             await refuse(send, found, close=True)
             return
         scope["state"] = {**scope.get("state", {}), "caller": found}
@@ -91,6 +103,8 @@ class Authentication:
         if self._authenticator is None:
             return LOCAL if self._any_host or _is_local(scope) else _STRANGE_HOST
         token = _token(scope)
+        if not token and self._sign_ins is not None and is_page(scope["path"]):
+            token = self._sign_ins.token(scope)
         if not token:
             return _unauthorized("a token is needed: Authorization: Bearer TOKEN")
         try:
@@ -101,9 +115,11 @@ class Authentication:
             return _forbidden(str(error))
         return caller or _unauthorized("the token is not known, or has expired", invalid=True)
 
-    async def _refused(self, caller: Caller, scope: Scope) -> Refusal | None:
+    async def _refused(self, caller: Caller, scope: Scope, *, pages: bool) -> Refusal | None:
         """Say why a caller may not make a request; None when they may."""
         path, method = scope["path"], scope["method"]
+        if pages and caller.role is Role.AGENT:
+            return _forbidden(f"{caller.name!r} is an agent; pages are for viewers and operators")
         if not may(caller.role, method, path):
             return _forbidden(f"{caller.name!r} is {_an(caller.role)}, who may not {method} {path}")
         if caller.role is not Role.AGENT:
@@ -198,6 +214,16 @@ def _unauthorized(detail: str, *, invalid: bool = False) -> Refusal:
 
 def _forbidden(detail: str) -> Refusal:
     return Refusal(status=HTTPStatus.FORBIDDEN, kind="forbidden", detail=detail)
+
+
+def _sign_in_first(scope: Scope) -> Refusal:
+    """Send a browser where it can sign in, and from there back to where it wanted to go."""
+    return Refusal(
+        status=HTTPStatus.SEE_OTHER,
+        kind="sign-in",
+        detail=f"sign in at {SIGN_IN}",
+        headers={"location": f"{SIGN_IN}?to={quote(scope['path'], safe='/')}"},
+    )
 
 
 def _not_yours(run: str) -> Refusal:
