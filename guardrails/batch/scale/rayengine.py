@@ -22,7 +22,6 @@ STORE_BYTES: Final = 128 << 20
 take a third of the machine's memory."""
 BLOCKS: Final = 1_000
 """Tasks at most; beyond, one takes several units."""
-QUIET: Final = ("ray", "ray.data")
 
 Ray = Any
 """Ray's module or a value of it, which has no types that hold."""
@@ -90,6 +89,7 @@ def _connected(ray: Ray, *, jobs: int, address: str) -> Generator[None]:
         yield
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
+    os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")  # standard error is for what went wrong
     try:
         if address:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
@@ -106,8 +106,6 @@ def _connected(ray: Ray, *, jobs: int, address: str) -> Generator[None]:
     except (ConnectionError, RuntimeError, ValueError) as error:
         where = f"--ray-address {address}" if address else "Ray on this machine"
         raise UsageError(f"{where}: cannot use it: {error}") from error
-    for name in QUIET:
-        logging.getLogger(name).setLevel(logging.ERROR)
     try:
         yield
     finally:
