@@ -4,7 +4,7 @@ DuckDB reads the columns that a question needs, over all cores, and hands back o
 group and set of modes; what is made of the counts is `guardrails.batch.vectors`, as ever.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
 from typing import Any, Final
 
@@ -54,7 +54,8 @@ _AGENTS: Final = f"""
         case when said <> '' then modes
             else list_distinct(list_transform(theirs, lambda one: one.mode)) end as modes,
         case when said <> '' then len(decisive) > 0
-            else len(list_filter(theirs, lambda one: one.severity = 'decisive')) > 0 end as decided,
+            else len(list_filter(theirs, lambda one: one.severity = 'decisive')) > 0
+            end as decided,
         steps_after_decisive, tokens_after_decisive, seconds_after_decisive
     from own
 """
@@ -111,6 +112,19 @@ def tallies_of_parts(place: Place, manifest: Manifest, *, by: By) -> dict[str, T
         raise UsageError(f"{place.at(MANIFEST).url}: its parts are no Parquet")
     paths = [place.at(part.path).path for done in manifest.done for part in done.parts]
     return _tallies(place, paths, manifest.settings.partition_by, by)
+
+
+def lines_of_parts(place: Place, manifest: Manifest) -> Iterator[bytes]:
+    """Yield the lines of an output in JSON lines, by the parts that its manifest names.
+
+    Raises:
+        UsageError: A part is missing.
+    """
+    for part in (part for done in manifest.done for part in done.parts):
+        data = place.at(part.path).read()
+        if data is None:
+            raise UsageError(f"{place.at(part.path).url}: the manifest names it, and it is missing")
+        yield from data.splitlines()
 
 
 def tallies_of_table(source: str, *, by: By) -> dict[str, Tally]:
@@ -173,7 +187,9 @@ def _dataset(
     system = files.PyFileSystem(files.FSSpecHandler(place.files))
     schema = arrow_schema(arrow)
     hive = (
-        datasets.partitioning(arrow.schema([(str(key), arrow.string()) for key in keys]), flavor="hive")
+        datasets.partitioning(
+            arrow.schema([(str(key), arrow.string()) for key in keys]), flavor="hive"
+        )
         if keys
         else None
     )

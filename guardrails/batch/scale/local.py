@@ -76,7 +76,7 @@ def done_locally(
 
 
 def _pool(units: Sequence[Unit], job: Job, jobs: int, context: BaseContext) -> Iterator[Done]:
-    pool = ProcessPoolExecutor(max_workers=jobs, mp_context=context, initializer=_prepare)
+    pool = ProcessPoolExecutor(max_workers=jobs, mp_context=context, initializer=prepare)
     waiting: set[Future[Done]] = set()
     try:
         for unit in units:
@@ -97,7 +97,7 @@ def _unheard(pending: Mapping[int, Unit], job: Job, manifest: Manifest) -> list[
     return [done for number, done in there.items() if number in pending]
 
 
-def _prepare() -> None:
+def prepare() -> None:
     """Leave Ctrl-C to the parent, and leave with it: without it nobody would end this process."""
     leave_interrupts()
     parent = parent_process()

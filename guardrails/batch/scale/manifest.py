@@ -122,7 +122,6 @@ def completed(output: Place, manifest: Manifest, done: Iterable[Done]) -> Manife
 
 def _put_quarantine(output: Place, done: Iterable[Done]) -> None:
 
-
     parts = [quarantine_of(output, one.unit).read() or b"" for one in done if one.bad]
     if parts:
         output.at(QUARANTINE_FILE).put(b"".join(parts))

@@ -9,6 +9,7 @@ import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -44,7 +45,7 @@ def done_by_ray(units: Sequence[Unit], job: Job, *, jobs: int, address: str) -> 
         return
     ray = _required("ray")
     with _connected(ray, jobs=jobs, address=address):
-        yield from _mapped(ray, units, job, folder=os.getcwd())
+        yield from _mapped(ray, units, job, folder=str(Path.cwd()))
 
 
 def _mapped(ray: Ray, units: Sequence[Unit], job: Job, *, folder: str) -> Iterator[Done]:

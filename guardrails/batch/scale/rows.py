@@ -68,7 +68,7 @@ def rows_of(unit: Unit, columns: Columns) -> Iterator[Row | Broken]:
         case Kind.PACKED:
             yield from _of_packed(place, unit, told)
         case Kind.WHOLE:
-            yield from _of_whole(place, unit, told)
+            yield from _of_whole(place, told)
 
 
 def told_by_path(source: str) -> Told:
@@ -141,9 +141,7 @@ def row_in(row: Mapping[str, object], columns: Columns, *, name: str, told: Told
     return _read(read, name=name, data=lambda: _shown(row))
 
 
-def _of_lines(
-    lines: Iterator[tuple[int, bytes]], unit: Unit, told: Told
-) -> Iterator[Row | Broken]:
+def _of_lines(lines: Iterator[tuple[int, bytes]], unit: Unit, told: Told) -> Iterator[Row | Broken]:
     stem = PurePosixPath(unit.source).name.partition(".")[0]
     for at, line in lines:
         if not line or line.isspace():
@@ -168,7 +166,7 @@ def _of_packed(place: Place, unit: Unit, told: Told) -> Iterator[Row | Broken]:
     yield from _of_lines(_lines_of(data), unit, told)
 
 
-def _of_whole(place: Place, unit: Unit, told: Told) -> Iterator[Row | Broken]:
+def _of_whole(place: Place, told: Told) -> Iterator[Row | Broken]:
     """Read a file as a whole; what stops the reading comes last."""
     data: bytes = place.files.cat_file(place.path)
     number = 0

@@ -11,7 +11,7 @@ from guardrails.batch.scale.manifest import begun, completed, manifest_for, reco
 from guardrails.batch.scale.places import place_of
 from guardrails.batch.scale.plan import PassedOver, planned
 from guardrails.batch.scale.settings import Settings
-from guardrails.batch.scale.work import Done, Job
+from guardrails.batch.scale.work import Job
 
 
 class Engine(StrEnum):
