@@ -58,7 +58,7 @@ _AGENTS: Final = f"""
             end as decided,
         steps_after_decisive, tokens_after_decisive, seconds_after_decisive
     from own
-"""
+"""  # noqa: S608  # put together from this file alone
 _COUNTED: Final = """
     with asked as ({asked})
     select name, outcome, list_sort(modes) as modes, decided, count(*)::bigint,
