@@ -21,6 +21,8 @@ S3_REGION: Final = "us-east-1"
 """Where none is named: what servers other than Amazon's take for granted."""
 _VERSIONS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "created")
 """What file systems call that which changes with the content, the surest first."""
+_OF_MEMORY = ("created",)
+"""Fsspec's files in memory are modified by whoever reads them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +107,7 @@ class Place:
             found: Mapping[str, Mapping[str, object]] = self.files.find(self.path, detail=True)
         except FileNotFoundError:
             return []
-        return sorted([_stored(path, info) for path, info in found.items()], key=_path)
+        return sorted([self._stored(path, info) for path, info in found.items()], key=_path)
 
     def look(self) -> Sequence[Stored] | None:
         """Return what a source names: a file, all files below a folder, or those of a pattern.
@@ -114,15 +116,21 @@ class Place:
         """
         if _is_pattern(self.path):
             matched: Mapping[str, Mapping[str, object]] = self.files.glob(self.path, detail=True)
-            files = [_stored(p, info) for p, info in matched.items() if info["type"] == "file"]
+            files = [self._stored(p, info) for p, info in matched.items() if info["type"] == "file"]
             return sorted(files, key=_path) or None
         try:
             info: Mapping[str, object] = self.files.info(self.path)
         except FileNotFoundError:
             return None
         if info["type"] == "file":
-            return [_stored(self.path, info)]
+            return [self._stored(self.path, info)]
         return self.inside()
+
+    def _stored(self, path: str, info: Mapping[str, object]) -> Stored:
+        names = _OF_MEMORY if self.scheme == "memory" else _VERSIONS
+        version = next((str(info[name]) for name in names if info.get(name)), "")
+        size = info.get("size")
+        return Stored(path=path, size=size if isinstance(size, int) else 0, version=version)
 
 
 def place_of(url: str) -> Place:
@@ -192,12 +200,6 @@ def _s3() -> FileSystem:
     if endpoint or region:
         options["region"] = region or S3_REGION
     return wrapper.ArrowFSWrapper(arrow.S3FileSystem(**options))
-
-
-def _stored(path: str, info: Mapping[str, object]) -> Stored:
-    version = next((str(info[key]) for key in _VERSIONS if info.get(key)), "")
-    size = info.get("size")
-    return Stored(path=path, size=size if isinstance(size, int) else 0, version=version)
 
 
 def _path(stored: Stored) -> str:
