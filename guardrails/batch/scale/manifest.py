@@ -100,8 +100,6 @@ def records(output: Place, manifest: Manifest) -> dict[int, Done]:
     folder = output.at(RECORDS)
     found: dict[int, Done] = {}
     for stored in folder.inside():
-        if not stored.path.endswith(".json") or stored.path.rpartition("/")[2].startswith("."):
-            continue  # a record that its writer did not live to put in place
         done = msgspec.json.decode(folder.files.cat_file(stored.path), type=Done)
         if done.digest == manifest.digest:
             found[done.unit] = done
@@ -117,6 +115,7 @@ def completed(output: Place, manifest: Manifest, done: Iterable[Done]) -> Manife
         output.at(MANIFEST).put(msgspec.json.encode(whole))
     for folder in (RECORDS, QUARANTINE):
         output.at(folder).remove()
+    output.sweep()
     return whole
 
 

@@ -6,6 +6,7 @@ Objects are put in place whole: nobody ever reads half a part, whenever its writ
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -19,10 +20,10 @@ FileSystem = Any
 
 S3_REGION: Final = "us-east-1"
 """Where none is named: what servers other than Amazon's take for granted."""
+PARTIAL: Final = ".partial"
+"""How the name of a file ends that is not in place yet, on this disk; its writer may have died."""
 _VERSIONS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "created")
 """What file systems call that which changes with the content, the surest first."""
-_OF_MEMORY = ("created",)
-"""Fsspec's files in memory are modified by whoever reads them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +87,7 @@ class Place:
             return
         path = Path(self.path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{uuid4().hex}")
+        beside = path.with_name(f".{path.name}.{uuid4().hex}{PARTIAL}")
         try:
             with beside.open("wb") as file:
                 file.write(data)
@@ -101,13 +102,23 @@ class Place:
         if self.files.exists(self.path):
             self.files.rm(self.path, recursive=True)
 
+    def sweep(self) -> None:
+        """Remove what writers that died left below this folder."""
+        if self.scheme == "file":
+            for path in Path(self.path).rglob(f".*{PARTIAL}"):
+                path.unlink(missing_ok=True)
+
     def inside(self) -> list[Stored]:
-        """Return all files below this folder, sorted; none where there is no folder."""
+        """Return all files below this folder that are in place, sorted.
+
+        None where there is no folder.
+        """
         try:
             found: Mapping[str, Mapping[str, object]] = self.files.find(self.path, detail=True)
         except FileNotFoundError:
             return []
-        return sorted([self._stored(path, info) for path, info in found.items()], key=_path)
+        files = [_stored(p, info) for p, info in found.items() if not p.endswith(PARTIAL)]
+        return sorted(files, key=_path)
 
     def look(self) -> Sequence[Stored] | None:
         """Return what a source names: a file, all files below a folder, or those of a pattern.
@@ -116,21 +127,15 @@ class Place:
         """
         if _is_pattern(self.path):
             matched: Mapping[str, Mapping[str, object]] = self.files.glob(self.path, detail=True)
-            files = [self._stored(p, info) for p, info in matched.items() if info["type"] == "file"]
+            files = [_stored(p, info) for p, info in matched.items() if info["type"] == "file"]
             return sorted(files, key=_path) or None
         try:
             info: Mapping[str, object] = self.files.info(self.path)
         except FileNotFoundError:
             return None
         if info["type"] == "file":
-            return [self._stored(self.path, info)]
+            return [_stored(self.path, info)]
         return self.inside()
-
-    def _stored(self, path: str, info: Mapping[str, object]) -> Stored:
-        names = _OF_MEMORY if self.scheme == "memory" else _VERSIONS
-        version = next((str(info[name]) for name in names if info.get(name)), "")
-        size = info.get("size")
-        return Stored(path=path, size=size if isinstance(size, int) else 0, version=version)
 
 
 def place_of(url: str) -> Place:
@@ -200,6 +205,14 @@ def _s3() -> FileSystem:
     if endpoint or region:
         options["region"] = region or S3_REGION
     return wrapper.ArrowFSWrapper(arrow.S3FileSystem(**options))
+
+
+def _stored(path: str, info: Mapping[str, object]) -> Stored:
+    found = next((info[name] for name in _VERSIONS if info.get(name)), "")
+    # One call of a file system says a time as a number, the other as a date.
+    version = str(found.timestamp() if isinstance(found, datetime) else found)
+    size = info.get("size")
+    return Stored(path=path, size=size if isinstance(size, int) else 0, version=version)
 
 
 def _path(stored: Stored) -> str:

@@ -55,7 +55,7 @@ def _mapped(ray: Ray, units: Sequence[Unit], job: Job, *, folder: str) -> Iterat
     items = [{"unit": msgspec.json.encode(unit)} for unit in units]
     shared = {"job": msgspec.json.encode(job), "folder": folder}
     blocks = min(len(items), BLOCKS)
-    mapped = data.from_items(items, override_num_blocks=blocks).map(_task, fn_kwargs=shared)
+    mapped = data.from_items(items, override_num_blocks=blocks).map(task, fn_kwargs=shared)
     try:
         for row in mapped.iter_rows():
             if row["refused"]:
@@ -69,7 +69,7 @@ def _mapped(ray: Ray, units: Sequence[Unit], job: Job, *, folder: str) -> Iterat
         ) from error
 
 
-def _task(item: dict[str, bytes], *, job: bytes, folder: str) -> dict[str, object]:
+def task(item: dict[str, bytes], *, job: bytes, folder: str) -> dict[str, object]:
     """Do one unit. What the caller did wrong is an answer, so that Ray does not try it again."""
     if os.path.isdir(folder):  # noqa: PTH112  # paths as they were given, where they mean the same
         os.chdir(folder)

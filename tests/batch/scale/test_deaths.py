@@ -5,14 +5,25 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from guardrails.batch.scale.tagging import tag_dataset
+from guardrails.batch.scale.local import done_locally
+from guardrails.batch.scale.manifest import manifest_for
+from guardrails.batch.scale.plan import planned
+from guardrails.batch.scale.work import Job
 from guardrails.errors import GuardrailsError
 from tests.batch.scale.datasets import JSONL, files_of, states, write_table
+
+class Deadly(Job, frozen=True):
+    """A job that ends the process to which it is sent."""
+
+    def __reduce__(self) -> tuple[Callable[[int], object], tuple[int]]:
+        """Return what the other process is to do."""
+        return os._exit, (1,)
+
 
 PROGRAM = """
 import sys
@@ -26,16 +37,17 @@ tag_dataset([sys.argv[1]], sys.argv[2], settings=Settings(form=PartForm.JSONL), 
 """
 
 
-@pytest.fixture
-def traces(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def traces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A table of 40 groups of two runs."""
-    return write_table(tmp_path / "traces.parquet", states(80, looks=40), group=2)
+    folder = tmp_path_factory.mktemp("traces")
+    return write_table(folder / "traces.parquet", states(80, looks=40), group=2)
 
 
-@pytest.fixture
-def whole(tmp_path: Path, traces: Path) -> dict[str, bytes]:
-    """What an output holds when nobody is killed, but for the sizes of units."""
-    return parts(tagged(traces, tmp_path / "whole"))
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, traces: Path) -> dict[str, bytes]:
+    """What an output holds when nobody is killed."""
+    return files_of(tagged(traces, tmp_path_factory.mktemp("whole") / "out"))
 
 
 def tagged(traces: Path, out: Path) -> Path:
@@ -50,11 +62,6 @@ def started(traces: Path, out: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(traces), str(out)], stdout=subprocess.PIPE, text=True
     )
-
-
-def parts(out: Path) -> dict[str, bytes]:
-    """Return all that an output holds."""
-    return files_of(out)
 
 
 def workers(parent: int) -> Iterator[int]:
@@ -76,7 +83,7 @@ def test_a_killed_worker_loses_nothing(
         told = program.stdout.read().splitlines()
         assert program.wait(timeout=90) == 0
     assert told[-1] == "40 40"
-    assert parts(out) == whole
+    assert files_of(out) == whole
 
 
 def test_a_killed_command_is_gone_on_with(
@@ -100,34 +107,14 @@ def test_a_killed_command_is_gone_on_with(
             watched.unregister(worker)
             os.close(worker)
     assert 3 <= len(list((out / "_units").glob("*.json"))) < 40
-    assert parts(tagged(traces, out)) == whole
+    assert files_of(tagged(traces, out)) == whole
 
 
 def test_workers_that_keep_dying_end_the_command(tmp_path: Path) -> None:
-    """With the place, and what to do; what is done stays done."""
+    """With the place, and what to do; nothing is tried for ever."""
     traces = write_table(tmp_path / "a.parquet", states(4))
-    context = _Dying()
+    units, _ = planned([str(traces)], columns=JSONL.columns)
+    manifest = manifest_for(units, JSONL)
+    job = Deadly(output=str(tmp_path / "out"), digest=manifest.digest, settings=JSONL)
     with pytest.raises(GuardrailsError, match=r"3 worker processes died .* near .*a\.parquet"):
-        tag_dataset(
-            [str(traces)], str(tmp_path / "out"), settings=JSONL, jobs=2, context=context.made()
-        )
-
-
-class _Dying:
-    """Starts workers that end at once."""
-
-    def made(self) -> object:
-        """Return how they are started."""
-        from multiprocessing import get_context
-
-        context = get_context("spawn")
-
-        class Process(context.Process):  # type: ignore[misc, name-defined]
-            """One that has nothing to say."""
-
-            def run(self) -> None:
-                os._exit(1)
-
-        context = type(context)()
-        context.Process = Process
-        return context
+        list(done_locally(units, job, manifest, jobs=2))
