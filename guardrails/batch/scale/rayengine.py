@@ -21,6 +21,9 @@ from guardrails.errors import GuardrailsError, UsageError
 STORE_BYTES: Final = 128 << 20
 """Object store of a Ray that is started here. Only units and records pass through it; Ray would
 take a third of the machine's memory."""
+STARTS: Final = 3
+"""Attempts to start a Ray here: on a machine that is busy, its own limit of 30 s is short."""
+_SLOW: Final = "timed out during startup"
 BLOCKS: Final = 1_000
 """Tasks at most; beyond, one takes several units."""
 
@@ -91,26 +94,37 @@ def _connected(ray: Ray, *, jobs: int, address: str) -> Generator[None]:
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
     os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")  # standard error is for what went wrong
-    try:
-        if address:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-        else:
-            ray.init(
-                address="local",
-                num_cpus=jobs,
-                include_dashboard=False,
-                object_store_memory=STORE_BYTES,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                _node_ip_address="127.0.0.1",
-            )
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        where = f"--ray-address {address}" if address else "Ray on this machine"
-        raise UsageError(f"{where}: cannot use it: {error}") from error
+    if address:
+        _start(ray, f"--ray-address {address}", starts=1, address=address)
+    else:
+        _start(
+            ray,
+            "Ray on this machine",
+            starts=STARTS,
+            address="local",
+            num_cpus=jobs,
+            include_dashboard=False,
+            object_store_memory=STORE_BYTES,
+            _node_ip_address="127.0.0.1",
+        )
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _start(ray: Ray, where: str, *, starts: int, **options: object) -> None:
+    """Connect to Ray; one of our own is started again if it was too slow for itself."""
+    for left in reversed(range(starts)):
+        try:
+            ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
+        except Exception as error:  # Ray raises just this when a start takes more than 30 s
+            ray.shutdown()
+            if not left or _SLOW not in str(error):
+                said = " ".join(str(error).split())
+                raise UsageError(f"{where}: cannot use it: {said}") from error
+        else:
+            return
 
 
 def _required(name: str) -> Ray:
