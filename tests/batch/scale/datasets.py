@@ -31,7 +31,9 @@ def lines(runs: Iterable[dict], *, broken: Sequence[int] = ()) -> bytes:
     )
 
 
-def table(runs: Sequence[dict], *, broken: Sequence[int] = (), **more: Sequence[object]) -> pa.Table:
+def table(
+    runs: Sequence[dict], *, broken: Sequence[int] = (), **more: Sequence[object]
+) -> pa.Table:
     """Return runs as a table of traces."""
     payload = [
         BROKEN if number in broken else json.dumps(run).encode() for number, run in enumerate(runs)

@@ -17,6 +17,7 @@ from guardrails.batch.scale.work import Job
 from guardrails.errors import GuardrailsError
 from tests.batch.scale.datasets import JSONL, files_of, states, write_table
 
+
 class Deadly(Job, frozen=True):
     """A job that ends the process to which it is sent."""
 
