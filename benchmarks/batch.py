@@ -99,7 +99,7 @@ def _measured(folder: Path, number: int, engines: list[str]) -> int:
 
 
 def _run(traces: Path, out: Path, options: list[str], *, kills: bool) -> Watched:
-    command = [sys.executable, str(ENTRY), "tag", str(traces), "--output", str(out), *options]
+    command = [sys.executable, str(ENTRY), "tag", str(traces), "--output", f"{out}/", *options]
     environ = {**os.environ, "PYTHONPATH": str(ENTRY.parent)}
     watched = Watched()
     began = time.monotonic()

@@ -52,6 +52,8 @@ def begun(output: Place, wanted: Manifest) -> Manifest:
         UsageError: The output holds something else, or rows of other inputs or settings.
     """
     found = manifest_in(output)
+    if found is None and output.files.isfile(output.path):
+        raise UsageError(f"--output {output.url}: this is a file; name a folder")
     if found is None:
         others = [one.path.removeprefix(output.path).lstrip("/") for one in output.inside()]
         if foreign := [one for one in others if not one.startswith(_OWN)]:

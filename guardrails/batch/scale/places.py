@@ -77,7 +77,7 @@ class Place:
         """Return what the file holds; None where there is none."""
         try:
             return self.files.cat_file(self.path)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
 
     def put(self, data: bytes) -> None:
@@ -201,6 +201,8 @@ def _s3() -> FileSystem:
     options: dict[str, object] = {}
     if endpoint:
         scheme, _, host = endpoint.rpartition("://")
+        # Amazon's client sends bodies in chunks to add a checksum; many other servers refuse them.
+        environ.setdefault("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
         options = {"endpoint_override": host.rstrip("/"), "scheme": scheme or "https"}
     if endpoint or region:
         options["region"] = region or S3_REGION

@@ -47,6 +47,14 @@ def stops_after(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local_module, "do_unit", breaking)
 
 
+def broken_off(runs: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the work break off after two units."""
+    with monkeypatch.context() as patched:
+        stops_after(2, patched)
+        with pytest.raises(KeyboardInterrupt):
+            tag_dataset([str(runs)], str(out), settings=JSONL)
+
+
 def test_every_run_is_in_a_part_and_broken_rows_in_the_quarantine(
     runs: Path, tmp_path: Path
 ) -> None:
@@ -77,9 +85,7 @@ def test_work_that_broke_off_is_gone_on_with(
     """What is done stays untouched, and all is as if it had not stopped."""
     whole, out = tmp_path / "whole", tmp_path / "out"
     tag_dataset([str(runs)], str(whole), settings=JSONL)
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        stops_after(2, patched)
-        tag_dataset([str(runs)], str(out), settings=JSONL)
+    broken_off(runs, out, monkeypatch)
     before = {path: path.stat().st_mtime_ns for path in out.glob("part-*")}
     assert len(before) == 2
     summary = tag_dataset([str(runs)], str(out), settings=JSONL)
@@ -93,9 +99,7 @@ def test_a_part_without_its_record_is_written_again(
 ) -> None:
     """Its writer died in between: nobody counts it, and it is not doubled."""
     out = tmp_path / "out"
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        stops_after(2, patched)
-        tag_dataset([str(runs)], str(out), settings=JSONL)
+    broken_off(runs, out, monkeypatch)
     (out / "_units" / "00001.json").unlink()
     assert tag_dataset([str(runs)], str(out), settings=JSONL).resumed == 1
     assert [run.run_id for run in held(str(out))] == [f"r{n}" for n in range(20)]

@@ -32,7 +32,7 @@ def ids(found: list[Row | Broken]) -> list[str]:
 @given(size=st.integers(1, 3_000), broken=st.sets(st.integers(0, 7)), end=st.booleans())
 @settings(max_examples=60, deadline=None)
 def test_every_line_is_in_one_range(
-    tmp_path_factory: pytest.TempPathFactory, size: int, broken: set[int], end: bool
+    tmp_path_factory: pytest.TempPathFactory, *, size: int, broken: set[int], end: bool
 ) -> None:
     """Wherever files are cut, with an end to the last line or without."""
     data = lines(states(8), broken=sorted(broken))
