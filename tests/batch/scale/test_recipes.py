@@ -35,7 +35,9 @@ def traces(tmp_path: Path) -> Path:
 
 def recipe(name: str) -> str:
     """Return a program of the page."""
-    found = re.search(rf"^```python file={name}\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    found = re.search(
+        rf"^```python file={name}\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL
+    )
     assert found is not None
     return found[1]
 
