@@ -59,11 +59,6 @@ class Place:
         return self.url.partition("://")[2].rstrip("/")
 
     @property
-    def _exact(self) -> bool:
-        """Whether times are the same whoever asks for them."""
-        return self.scheme in {"file", "memory"}
-
-    @property
     def files(self) -> FileSystem:
         """Its file system."""
         return file_system(self.scheme)
@@ -116,17 +111,16 @@ class Place:
     def inside(self) -> list[Stored]:
         """Return all files below this folder that are in place, sorted.
 
+        Their versions may not be those that `look` says of one: S3 has times to the millisecond in
+        lists, and to the second else.
+
         None where there is no folder.
         """
         try:
             found: Mapping[str, Mapping[str, object]] = self.files.find(self.path, detail=True)
         except FileNotFoundError:
             return []
-        files = [
-            _stored(p, info, exact=self._exact)
-            for p, info in found.items()
-            if not p.endswith(PARTIAL)
-        ]
+        files = [_stored(p, info) for p, info in found.items() if not p.endswith(PARTIAL)]
         return sorted(files, key=_path)
 
     def look(self) -> Sequence[Stored] | None:
@@ -136,18 +130,14 @@ class Place:
         """
         if _is_pattern(self.path):
             matched: Mapping[str, Mapping[str, object]] = self.files.glob(self.path, detail=True)
-            files = [
-                _stored(p, info, exact=self._exact)
-                for p, info in matched.items()
-                if info["type"] == "file"
-            ]
+            files = [_stored(p, info) for p, info in matched.items() if info["type"] == "file"]
             return sorted(files, key=_path) or None
         try:
             info: Mapping[str, object] = self.files.info(self.path)
         except FileNotFoundError:
             return None
         if info["type"] == "file":
-            return [_stored(self.path, info, exact=self._exact)]
+            return [_stored(self.path, info)]
         return self.inside()
 
 
@@ -222,12 +212,10 @@ def _s3() -> FileSystem:
     return wrapper.ArrowFSWrapper(arrow.S3FileSystem(**options))
 
 
-def _stored(path: str, info: Mapping[str, object], *, exact: bool) -> Stored:
+def _stored(path: str, info: Mapping[str, object]) -> Stored:
     found = next((info[name] for name in _VERSIONS if info.get(name)), "")
-    # One call of a file system says a time as a number, the other as a date; and of one object,
-    # S3 says it to the millisecond in lists and to the second else.
-    at = found.timestamp() if isinstance(found, datetime) else found
-    version = str(int(at) if isinstance(at, float) and not exact else at)
+    # One call of a file system says a time as a number, the other as a date.
+    version = str(found.timestamp() if isinstance(found, datetime) else found)
     size = info.get("size")
     return Stored(path=path, size=size if isinstance(size, int) else 0, version=version)
 

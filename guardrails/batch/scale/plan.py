@@ -94,7 +94,9 @@ def planned(sources: Sequence[str], *, columns: Columns) -> tuple[list[Unit], li
             if stored is None:
                 passed.append(PassedOver(source=named))
                 continue
-            for kind, start, stop in _cut(place_of(named), stored, columns):
+            file = place_of(named)
+            (stored,) = file.look() or [stored]  # as whoever reads it will ask for it
+            for kind, start, stop in _cut(file, stored, columns):
                 units.append(
                     Unit(
                         number=next(numbers),
