@@ -7,14 +7,17 @@ import os
 import subprocess
 import sys
 from collections.abc import Generator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 import guarded_agent_entry
 from e2e.batch.objectstore import BUCKET, ObjectStore, object_store
+
+pa: Any = import_module("pyarrow")  # it has no types
+pq: Any = import_module("pyarrow.parquet")
 
 ENTRY = Path(guarded_agent_entry.__file__)
 RUNS = 40
@@ -65,7 +68,7 @@ def _ran(store: ObjectStore, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _counted(store: ObjectStore, source: str) -> object:
+def _counted(store: ObjectStore, source: str) -> list[dict[str, object]]:
     done = _ran(store, str(ENTRY), "vectors", source, "--by", "all", "-o", "json")
     return json.loads(done.stdout)["vectors"]
 

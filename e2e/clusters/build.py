@@ -68,7 +68,11 @@ CHART_TOOLS = (
 """What renders and validates the chart. Kept apart: a new Helm builds no Kubernetes anew."""
 
 OBJECT_TOOLS = (
-    Tool(name="gofakes3", module="objects", package="github.com/johannesboyne/gofakes3/cmd/gofakes3"),
+    Tool(
+        name="gofakes3",
+        module="objects",
+        package="github.com/johannesboyne/gofakes3/cmd/gofakes3",
+    ),
 )
 """An S3 server, for the tests of data sets in object storage."""
 

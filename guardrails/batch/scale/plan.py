@@ -95,8 +95,8 @@ def planned(sources: Sequence[str], *, columns: Columns) -> tuple[list[Unit], li
                 passed.append(PassedOver(source=named))
                 continue
             file = place_of(named)
-            (stored,) = file.look() or [stored]  # as whoever reads it will ask for it
-            for kind, start, stop in _cut(file, stored, columns):
+            (now,) = file.look() or [stored]  # as whoever reads it will ask for it
+            for kind, start, stop in _cut(file, now, columns):
                 units.append(
                     Unit(
                         number=next(numbers),
@@ -104,8 +104,8 @@ def planned(sources: Sequence[str], *, columns: Columns) -> tuple[list[Unit], li
                         kind=kind,
                         start=start,
                         stop=stop,
-                        size=stored.size,
-                        version=stored.version,
+                        size=now.size,
+                        version=now.version,
                     )
                 )
     return units, passed

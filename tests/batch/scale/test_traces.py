@@ -50,7 +50,7 @@ def test_two_runs_in_one_row_are_refused() -> None:
 def test_words_for_outcomes() -> None:
     """What nobody knows is refused, not taken for unknown."""
     assert outcome_of("Resolved ") is Verdict.RIGHT
-    assert outcome_of(False) is Verdict.WRONG  # noqa: FBT003
+    assert outcome_of(False) is Verdict.WRONG
     with pytest.raises(TraceError, match="'perhaps': no known word"):
         outcome_of("perhaps")
 
