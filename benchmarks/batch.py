@@ -24,7 +24,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-
 import guarded_agent_entry
 from benchmarks.batch_traces import AT, quantiles_of, write
 from benchmarks.tables import save, show

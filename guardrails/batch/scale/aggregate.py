@@ -94,9 +94,12 @@ def is_tagged_table(source: str) -> bool:
     if not source.lower().endswith(".parquet"):
         return False
     place = place_of(source)
+    found = place.look() or ()
+    if len(found) != 1:
+        return False  # a pattern of several, or of none: whoever reads it says so
     parquet: Arrow = _required("pyarrow.parquet")
     try:
-        with place.files.open(place.path, "rb") as file:
+        with place.files.open(found[0].path, "rb") as file:
             return frozenset(parquet.read_schema(file).names) >= _ENOUGH
     except OSError as error:
         raise UsageError(f"{source}: cannot read it: {error}") from error
