@@ -122,7 +122,7 @@ def _watch(root: int, out: Path, watched: Watched, over: threading.Event, kills:
     """Look at memory; once a third of the work is done, kill a worker if that is asked."""
     while not over.wait(EVERY):
         below = list(_below(root))
-        resident = [_resident(pid) for pid in below]
+        resident = [_resident(pid) for pid in (root, *below)]
         watched.resident.append((max(resident, default=0.0), sum(resident)))
         if kills and not watched.killed:
             done = len(list((out / "_units").glob("*.json")))
