@@ -13,7 +13,7 @@ ONLY ?=
 LANES ?= 8
 BENCH_ARGS ?=
 
-.PHONY: run test e2e check lock format clean chart bench-sidecar bench-proxy bench-stores soak bench-overhead bench-scale bench-gates bench-termination bench-hygiene bench-early bench-mast mutants docs reference demo-picture help
+.PHONY: run test e2e check lock format clean chart bench-sidecar bench-proxy bench-stores soak bench-overhead bench-scale bench-gates bench-termination bench-hygiene bench-early bench-mast bench-batch mutants docs reference demo-picture help
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -76,6 +76,9 @@ bench-hygiene: $(VENV)/.ready ## Tokens saved and facts kept on real conversatio
 
 bench-mast: $(VENV)/.ready ## Detectors against labelled runs (GUARDRAILS_DATA=DIR BENCH_ARGS='--errors 3.1')
 	$(BIN)/python -m benchmarks.mast $(BENCH_ARGS)
+
+bench-batch: $(VENV)/.ready ## Traces per second by engine, memory, a death (GUARDRAILS_DATA=DIR BENCH_ARGS='--traces 5000')
+	$(BIN)/python -m benchmarks.batch $(BENCH_ARGS)
 
 mutants: $(VENV)/.ready ## Mutation testing of the check functions (ONLY='GLOB', WORKSPACE=DIR)
 	$(BIN)/python -m benchmarks.mutation $(if $(ONLY),--only '$(ONLY)') \

@@ -67,6 +67,15 @@ CHART_TOOLS = (
 )
 """What renders and validates the chart. Kept apart: a new Helm builds no Kubernetes anew."""
 
+OBJECT_TOOLS = (
+    Tool(
+        name="gofakes3",
+        module="objects",
+        package="github.com/johannesboyne/gofakes3/cmd/gofakes3",
+    ),
+)
+"""An S3 server, for the tests of data sets in object storage."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binaries:
@@ -210,5 +219,5 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    for chosen in (TOOLS, CHART_TOOLS):
+    for chosen in (TOOLS, CHART_TOOLS, OBJECT_TOOLS):
         sys.stdout.write(f"{build(chosen).directory}\n")

@@ -66,11 +66,12 @@ COLUMNS: Final[dict[str, ColumnType]] = {
 
 def columns_of(runs: Sequence[TaggedRun]) -> dict[str, list[object]]:
     """Return the columns of some runs; each has one value per run."""
-    rows = [_row(run) for run in runs]
+    rows = [row_of(run) for run in runs]
     return {name: [row[name] for row in rows] for name in COLUMNS}
 
 
-def _row(run: TaggedRun) -> dict[str, object]:
+def row_of(run: TaggedRun) -> dict[str, object]:
+    """Return the row of a run: plain values by column."""
     after = run.after_decisive
     modes = [found.mode for found in run.findings]
     row: dict[str, object] = {

@@ -87,7 +87,20 @@ def opened(path: Path) -> Document:
     Raises:
         TraceError: It cannot be read, is empty, is no text, or holds no JSON.
     """
-    data = _text(path, _unpacked(path, _bytes(path)))
+    return document_of(path, _bytes(path))
+
+
+def document_of(path: Path, data: bytes) -> Document:
+    """Take bytes for a file, which need not be on this disk.
+
+    Args:
+        path: What it is called.
+        data: What it holds, packed or not.
+
+    Raises:
+        TraceError: It is empty, is no text, or holds no JSON.
+    """
+    data = unpacked(path, data)
     if not data or data.isspace():
         raise TraceError(f"{path}: the file is empty")
     whole = _whole(path, data)
@@ -170,7 +183,16 @@ def _bytes(path: Path) -> bytes:
         raise TraceError(f"{path}: cannot read the trace: {error.strerror or error}") from error
 
 
-def _unpacked(path: Path, data: bytes) -> bytes:
+def unpacked(path: Path, data: bytes) -> bytes:
+    """Return what a file holds, as UTF-8 without gzip.
+
+    Raises:
+        TraceError: It is broken, or no text.
+    """
+    return _text(path, _unzipped(path, data))
+
+
+def _unzipped(path: Path, data: bytes) -> bytes:
     """Unpack gzip, however often it is applied to parts of the file; other data stays as it is."""
     if not data.startswith(_GZIP):
         return data

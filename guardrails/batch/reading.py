@@ -47,7 +47,15 @@ def read_runs(path: Path) -> Iterator[RecordedRun]:
     Raises:
         TraceError: The file cannot be read, or is of no known format.
     """
-    document = opened(path)
+    yield from runs_of(opened(path))
+
+
+def runs_of(document: Document) -> Iterator[RecordedRun]:
+    """Yield the runs of a file that is open already, in its order.
+
+    Raises:
+        TraceError: It is of no known format.
+    """
     reader, values = _told(document)
     try:
         match reader:
@@ -57,7 +65,7 @@ def read_runs(path: Path) -> Iterator[RecordedRun]:
                 runs = _stream(document, values, reader)
         yield from _marked(runs, document)
     except RecursionError as error:
-        raise TraceError(f"{path}: nested too deeply to be a trace") from error
+        raise TraceError(f"{document.path}: nested too deeply to be a trace") from error
 
 
 def files_in(path: Path) -> Folder:
@@ -141,6 +149,25 @@ def _records(document: Document, values: Iterator[Value]) -> Iterator[RecordedRu
             raise TraceError(_unknown(document.path, [one]))
         last = reader
         yield reader.read(one.value, f"{document.name}#{number}")
+
+
+def one_value(value: object, name: str) -> RecordedRun:
+    """Return the run that one JSON value is.
+
+    Args:
+        value: The value, of a format in which one is a whole run.
+        name: What the run is called that has no id.
+
+    Raises:
+        TraceError: It is none.
+    """
+    reader = reader_of(value)
+    if not isinstance(reader, RecordReader):
+        raise TraceError(_unknown(Path(name), [Value(0, value)]))
+    try:
+        return reader.read(value, name)
+    except RecursionError as error:
+        raise TraceError(f"{name}: nested too deeply to be a trace") from error
 
 
 def _stream(

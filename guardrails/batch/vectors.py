@@ -104,7 +104,8 @@ class Tally:
     """Failed runs that were decided, their steps after it, and all their steps."""
     tokens: list[int] = field(default_factory=lambda: [0, 0])
     """Failed runs that count tokens, and those after."""
-    seconds: list[float] = field(default_factory=lambda: [0, 0.0])
+    micros: list[int] = field(default_factory=lambda: [0, 0])
+    """Likewise microseconds: whole numbers have one sum, in whatever order they come."""
 
     def add(self, run: TaggedRun, modes: frozenset[str], decisive: frozenset[str]) -> None:
         """Count one run."""
@@ -121,7 +122,20 @@ class Tally:
         if after.tokens is not None:
             self.tokens = [self.tokens[0] + 1, self.tokens[1] + after.tokens]
         if after.seconds is not None:
-            self.seconds = [self.seconds[0] + 1, self.seconds[1] + after.seconds]
+            self.micros = [self.micros[0] + 1, self.micros[1] + round(after.seconds * 1e6)]
+
+    def take(self, other: "Tally") -> None:
+        """Count in what another tally counted, of other runs of the group."""
+        self.runs += other.runs
+        self.shown += other.shown
+        self.sets += other.sets
+        self.decided += other.decided
+        for mine, theirs in (
+            (self.after, other.after),
+            (self.tokens, other.tokens),
+            (self.micros, other.micros),
+        ):
+            mine[:] = [a + b for a, b in zip(mine, theirs, strict=True)]
 
 
 def tallies(runs: Iterable[TaggedRun], *, by: By) -> dict[str, Tally]:
@@ -130,6 +144,15 @@ def tallies(runs: Iterable[TaggedRun], *, by: By) -> dict[str, Tally]:
     for run in runs:
         for name, modes, decisive in _parts(run, by):
             found.setdefault(name or UNNAMED, Tally()).add(run, modes, decisive)
+    return dict(sorted(found.items()))
+
+
+def together(some: Iterable[dict[str, Tally]]) -> dict[str, Tally]:
+    """Put tallies of several sets of runs together, group by group, sorted by name."""
+    found: dict[str, Tally] = {}
+    for tallied in some:
+        for name, tally in tallied.items():
+            found.setdefault(name, Tally()).take(tally)
     return dict(sorted(found.items()))
 
 
@@ -226,5 +249,5 @@ def _spent(tally: Tally) -> Spent | None:
         steps=steps / runs,
         of_steps=of_steps / runs,
         tokens=tally.tokens[1] / tally.tokens[0] if tally.tokens[0] else None,
-        seconds=tally.seconds[1] / tally.seconds[0] if tally.seconds[0] else None,
+        seconds=tally.micros[1] / tally.micros[0] / 1e6 if tally.micros[0] else None,
     )

@@ -10,6 +10,17 @@ import typer
 
 from guardrails.cli.exits import ExitCode
 from guardrails.cli.options import Debug
+from guardrails.cli.tagscale import (
+    ColumnNames,
+    Engine,
+    Engines,
+    Partitions,
+    RayAddress,
+    dataset_items,
+    is_folder,
+    settings_of,
+    tag_into,
+)
 from guardrails.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,6 +28,7 @@ if TYPE_CHECKING:
 
     from guardrails.batch.items import Item, Unread
     from guardrails.batch.lines import TaggedRun
+    from guardrails.batch.scale.settings import Settings
     from guardrails.core.mast import FailureMode
 
 
@@ -29,8 +41,12 @@ class Form(StrEnum):
 
 
 Traces = Annotated[
-    list[Path],
-    typer.Argument(metavar="PATH...", help="Files of traces, or folders.", show_default=False),
+    list[str],
+    typer.Argument(
+        metavar="SOURCE...",
+        help="Files of traces, folders, or URLs such as s3://bucket/runs/.",
+        show_default=False,
+    ),
 ]
 Jobs = Annotated[
     int, typer.Option("-j", "--jobs", min=0, help="Processes; 0 takes one per core.", metavar="N")
@@ -40,15 +56,26 @@ Strict = Annotated[
 ]
 
 
-def tag(
+def tag(  # noqa: PLR0913  # its options
     paths: Traces,
     *,
     form: Annotated[
-        Form, typer.Option("-o", "--format", help="jsonl, table or parquet.", case_sensitive=False)
-    ] = Form.JSONL,
+        Form | None,
+        typer.Option(
+            "-o",
+            "--format",
+            help="jsonl, table or parquet; else parquet in a folder, jsonl elsewhere.",
+            case_sensitive=False,
+            show_default=False,
+        ),
+    ] = None,
     output: Annotated[
-        Path | None,
-        typer.Option("--output", metavar="FILE", help="Write there; else to standard output."),
+        str | None,
+        typer.Option(
+            "--output",
+            metavar="FILE",
+            help="Write there; FOLDER/ or a URL takes parts, and goes on where it stopped.",
+        ),
     ] = None,
     jobs: Jobs = 1,
     modes: Annotated[
@@ -69,6 +96,10 @@ def tag(
             show_default=False,
         ),
     ] = "",
+    columns: ColumnNames = None,
+    partition_by: Partitions = "",
+    engine: Engines = Engine.LOCAL,
+    ray_address: RayAddress = "",
     strict: Strict = False,
     debug: Debug = False,
 ) -> None:
@@ -80,32 +111,51 @@ def tag(
     from guardrails.cli.files import check_writable  # noqa: PLC0415  # commands import when they run
 
     wanted = [_mode(text) for text in modes or ()]
-    if output is not None:
-        check_writable(output, option="--output")
+    into = output is not None and is_folder(output)
+    given = columns or ()
+    # A file is written as ever: what its rows are, `form` says there.
+    settings = settings_of(
+        form if into else None, partition_by=partition_by, modes=wanted, judge=judge, columns=given
+    )
+    if output is not None and into:
+        if strict:
+            raise UsageError("--strict: rows that cannot be read go to the quarantine of a folder")
+        tag_into(paths, output, settings, engine=engine, jobs=jobs, ray_address=ray_address)
+        return
+    if partition_by or engine is not Engine.LOCAL or ray_address:
+        raise UsageError("--partition-by, --engine and --ray-address need --output FOLDER/")
+    file = None if output is None else Path(output)
+    if file is not None:
+        check_writable(file, option="--output")
     if form is Form.PARQUET:
-        _require_parquet(output)
+        _require_parquet(file)
     unread = Unreads()
-    found = unread.told(tagged_items(paths, jobs=jobs, modes=wanted, judge=judge), strict=strict)
-    if form is Form.PARQUET and output is not None:
-        _write_parquet(found, output)
+    found = unread.told(tagged_items(paths, settings, jobs=jobs), strict=strict)
+    if form is Form.PARQUET and file is not None:
+        _write_parquet(found, file)
     else:
-        with _writer(output) as write:
-            for text in _texts(found, form):
+        with _writer(file) as write:
+            for text in _texts(found, form or Form.JSONL):
                 write(text)
     unread.leave()
 
 
-def tagged_items(
-    paths: "Sequence[Path]",
-    *,
-    jobs: int,
-    modes: "Sequence[FailureMode]" = (),
-    judge: str = "",
-) -> "Iterator[Item]":
+def tagged_items(sources: "Sequence[str]", settings: "Settings", *, jobs: int) -> "Iterator[Item]":
     """Yield the lines of all that a command line names, and why others are missing.
 
-    Files of a folder that are no traces are named on standard error, which is no mistake.
+    Files of a folder that are no traces are named on standard error, which is no mistake. Files of
+    this disk come before data sets.
     """
+    from guardrails.batch.scale.plan import is_dataset  # noqa: PLC0415  # as above
+
+    sets = [source for source in sources if is_dataset(source)]
+    paths = [Path(source) for source in sources if source not in sets]
+    if paths:
+        yield from _of_paths(paths, settings, jobs=jobs)
+    yield from dataset_items(sets, settings, jobs=jobs)
+
+
+def _of_paths(paths: "Sequence[Path]", settings: "Settings", *, jobs: int) -> "Iterator[Item]":
     import os  # noqa: PLC0415  # as above
 
     from guardrails.batch.workers import preloading  # noqa: PLC0415  # as above
@@ -116,6 +166,7 @@ def tagged_items(
     from guardrails.batch.files import trace_files  # noqa: PLC0415  # as above
     from guardrails.batch.items import Unread  # noqa: PLC0415  # as above
     from guardrails.batch.jobs import tag_files  # noqa: PLC0415  # as above
+    from guardrails.core.mast import FailureMode  # noqa: PLC0415  # as above
 
     files: list[Path] = []
     for one in trace_files(paths):
@@ -126,7 +177,8 @@ def tagged_items(
         else:
             why = one.why.partition("; known are")[0]  # once is enough, and here it is not needed
             typer.echo(f"passed over {one.path}: {why}", err=True)
-    yield from tag_files(files, jobs=jobs, modes=modes, judge=judge, context=context)
+    modes = [FailureMode(mode) for mode in settings.modes]
+    yield from tag_files(files, jobs=jobs, modes=modes, judge=settings.judge, context=context)
 
 
 class Unreads:

@@ -9,6 +9,7 @@ import typer
 
 from guardrails.cli.options import Debug
 from guardrails.cli.tag import Jobs, Strict, Unreads, tagged_items
+from guardrails.cli.tagscale import ColumnNames, settings_of
 from guardrails.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from guardrails.batch.advise import Advice
     from guardrails.batch.compare import Compared
     from guardrails.batch.items import Item
-    from guardrails.batch.vectors import Tally, Vector
+    from guardrails.batch.scale.settings import Settings
+    from guardrails.batch.vectors import By, Tally, Vector
 
 
 class Form(StrEnum):
@@ -42,10 +44,10 @@ class Group(StrEnum):
 
 def vectors(
     paths: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(
-            metavar="PATH...",
-            help="Traces, folders of them, or what `tag` wrote (JSONL).",
+            metavar="SOURCE...",
+            help="Traces, folders or URLs of them, or what `tag` wrote.",
             show_default=False,
         ),
     ],
@@ -64,15 +66,16 @@ def vectors(
         typer.Option("--advise", help="Say which profile and settings answer each vector."),
     ] = False,
     against: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
             "--against",
-            metavar="PATH",
+            metavar="SOURCE",
             help="Other runs to compare with, such as those before a change; may be repeated.",
             show_default=False,
         ),
     ] = None,
     jobs: Jobs = 1,
+    columns: ColumnNames = None,
     strict: Strict = False,
     debug: Debug = False,
 ) -> None:
@@ -83,16 +86,16 @@ def vectors(
     del debug
     from guardrails.batch.advise import advise as advise_on  # noqa: PLC0415  # on use, for --help
     from guardrails.batch.compare import compared  # noqa: PLC0415  # as above
-    from guardrails.batch.lines import decode  # noqa: PLC0415  # as above
-    from guardrails.batch.vectors import By, tallies, vector_of  # noqa: PLC0415  # as above
+    from guardrails.batch.vectors import By, vector_of  # noqa: PLC0415  # as above
 
     if against and form is Form.CSV:
         raise UsageError("--against: a comparison is written as table, json or html")
     unread = Unreads()
 
-    def counted(paths: "Sequence[Path]") -> "dict[str, Tally]":
-        lines = unread.told(_items(paths, jobs=jobs), strict=strict)
-        return tallies(map(decode, lines), by=By(by))
+    settings = settings_of(None, columns=columns or ())
+
+    def counted(sources: "Sequence[str]") -> "dict[str, Tally]":
+        return _counted(sources, settings, by=By(by), jobs=jobs, unread=unread, strict=strict)
 
     def vectors_of(tallied: "dict[str, Tally]") -> "list[Vector]":
         return [vector_of(name, tally, by=By(by)) for name, tally in tallied.items()]
@@ -107,14 +110,75 @@ def vectors(
     unread.leave()
 
 
-def _items(paths: "Sequence[Path]", *, jobs: int) -> "Iterator[Item]":
+def _counted(  # what the command line says, taken apart
+    sources: "Sequence[str]",
+    settings: "Settings",
+    *,
+    by: "By",
+    jobs: int,
+    unread: Unreads,
+    strict: bool,
+) -> "dict[str, Tally]":
+    """Count what sources hold: tables of tagged runs by DuckDB, the others run by run."""
+    from guardrails.batch.lines import decode  # noqa: PLC0415  # as above
+    from guardrails.batch.scale.plan import is_dataset  # noqa: PLC0415  # as above
+    from guardrails.batch.vectors import tallies, together  # noqa: PLC0415  # as above
+
+    others: list[str] = []
+    some: list[dict[str, Tally]] = []
+    for source in sources:
+        tabled = _tabled(source, by=by) if is_dataset(source) or _is_output(source) else None
+        if tabled is None:
+            others.append(source)
+        else:
+            some.append(tabled)
+    lines = unread.told(_items(others, settings, jobs=jobs), strict=strict)
+    return together([*some, tallies(map(decode, lines), by=by)])
+
+
+def _tabled(source: str, *, by: "By") -> "dict[str, Tally] | None":
+    """Count a table of tagged runs; None for what is none."""
+    from guardrails.batch.scale import aggregate  # noqa: PLC0415  # as above
+    from guardrails.batch.scale.settings import PartForm  # noqa: PLC0415  # as above
+
+    if aggregate.is_tagged_table(source):
+        return aggregate.tallies_of_table(source, by=by)
+    parts = aggregate.tagged_parts(source)
+    if parts is None or parts[1].settings.form is not PartForm.PARQUET:
+        return None
+    return aggregate.tallies_of_parts(*parts, by=by)
+
+
+def _is_output(source: str) -> bool:
+    """Tell whether `tag` wrote into a folder of this disk; without fsspec nothing has."""
+    return (Path(source) / "_manifest.json").is_file()
+
+
+def _items(sources: "Sequence[str]", settings: "Settings", *, jobs: int) -> "Iterator[Item]":
     """Yield lines that are there already, and tag what is not; the order says nothing here."""
     from guardrails.batch.stored import holds_lines, lines_in  # noqa: PLC0415  # as above
 
-    stored = [path for path in paths if holds_lines(path)]
-    for path in stored:
-        yield from lines_in(path)
-    yield from tagged_items([path for path in paths if path not in stored], jobs=jobs)
+    untagged: list[str] = []
+    for source in sources:
+        if "://" in source or _is_output(source):
+            found = _stored(source)
+            if found is None:
+                untagged.append(source)
+            else:
+                yield from found
+        elif holds_lines(Path(source)):
+            yield from lines_in(Path(source))
+        else:
+            untagged.append(source)
+    yield from tagged_items(untagged, settings, jobs=jobs)
+
+
+def _stored(source: str) -> "Iterator[Item] | None":
+    """Return the lines of an output in JSON lines; None for what is none."""
+    from guardrails.batch.scale import aggregate  # noqa: PLC0415  # as above
+
+    parts = aggregate.tagged_parts(source)
+    return None if parts is None else aggregate.lines_of_parts(*parts)
 
 
 def _print(

@@ -1,0 +1,1 @@
+"""Data sets in object storage, on a real server."""
