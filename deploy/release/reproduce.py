@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -87,7 +87,7 @@ def _age(clone: Path) -> None:
 
 
 @contextmanager
-def _elsewhere() -> Iterator[None]:
+def _elsewhere() -> Generator[None]:
     """Let what is started here find itself on another machine, as far as variables can."""
     wanted = {"TZ": "Pacific/Chatham", "LC_ALL": "C", "PYTHONHASHSEED": "7"}
     before = {name: os.environ.get(name) for name in wanted}
