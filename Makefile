@@ -18,7 +18,7 @@ VERSION ?=
 ZIZMOR := 1.32.0
 ACTIONLINT := 1.7.12
 
-.PHONY: run test e2e check lock format clean chart bench-sidecar bench-proxy bench-stores soak bench-overhead bench-scale bench-gates bench-termination bench-hygiene bench-early bench-mast mutants demo-picture test-lowest test-highest dist reproduce release-check release-version chart-package workflows help
+.PHONY: run test e2e check lock format clean chart bench-sidecar bench-proxy bench-stores soak bench-overhead bench-scale bench-gates bench-termination bench-hygiene bench-early bench-mast mutants demo-picture test-lowest test-highest test-release dist reproduce release-check release-version chart-package workflows help
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -34,6 +34,9 @@ test-lowest: .venv-lowest/.ready ## Run the suite with the lowest versions that 
 
 test-highest: .venv-highest/.ready ## Run the suite with the newest versions there are
 	.venv-highest/bin/python -m pytest -n 2 $(PYTEST_ARGS)
+
+test-release: $(VENV)/.ready | $(UV) ## Build this commit, and use the files as somebody who installs them
+	$(BIN)/python -m pytest -p no:randomly e2e/release $(PYTEST_ARGS)
 
 e2e: $(VENV)/.ready ## Run the suite on a real control plane (E2E_PROVIDER=processes|kind)
 	E2E_PROVIDER=$(E2E_PROVIDER) $(BIN)/python -m pytest -p no:randomly e2e $(PYTEST_ARGS)

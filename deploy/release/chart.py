@@ -1,7 +1,7 @@
 """Packages the chart with the Helm that the suite tests it with, and prints the file's name.
 
-`python -m deploy.release.chart --out dist`. The chart says its versions itself; `make release-check`
-holds them against the tag.
+`python -m deploy.release.chart --out dist`. The chart says its versions itself, and
+`make release-check` holds them against the tag.
 """
 
 import argparse
