@@ -19,6 +19,7 @@ from e2e.clusters.build import REPO_ROOT
 from e2e.release.installation import install
 
 ENTRY = "guarded_agent_entry.py"
+REQUIREMENTS = "for d in distributions(): print(*d.requires or (), sep=chr(10))"
 NOTES = {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
 
 
@@ -129,7 +130,7 @@ def test_the_bill_lists_what_is_installed(built: Built, tmp_path: Path) -> None:
     }
     names = installation.names() - {"guarded-agent"}
     assert names <= required
-    code = "import importlib.metadata as m\nfor d in m.distributions(): print(*d.requires or (), sep='\\n')"
+    code = f"from importlib.metadata import distributions\n{REQUIREMENTS}"
     lines = installation.run("python", "-c", code).stdout.splitlines()
     asking = {name: [line for line in lines if name_of(line) == name] for name in required - names}
     assert all(found for found in asking.values())
