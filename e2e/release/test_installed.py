@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -68,10 +69,8 @@ def test_every_command_tells_its_use(installed: Installation, command: str) -> N
 
 def test_no_command_is_left_out(installed: Installation) -> None:
     """A new one is tried here too."""
-    text = installed.run("guarded-agent", "--help").stdout.partition("Commands:")[2]
-    listed = [
-        line.split()[0] for line in text.splitlines() if line[:3].strip() and line[2:3] != " "
-    ]
+    text = installed.run("guarded-agent", "--help").stdout.partition("Commands:\n")[2]
+    listed = re.findall(r"^  ([a-z]+)  ", text.partition("\n\n")[0], re.MULTILINE)
     assert set(COMMANDS) <= set(listed)
     assert [c for c in listed if installed.run("guarded-agent", c, "--help").returncode] == []
 
