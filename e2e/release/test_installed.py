@@ -121,7 +121,7 @@ def test_shipped_files_are_found(installed: Installation, words: tuple[str, ...]
 @pytest.mark.parametrize(
     ("words", "extra"),
     [
-        (("tag", "demo.jsonl", "-o", "found.parquet"), "parquet"),
+        (("tag", "demo.jsonl", "-o", "parquet", "--output", "found.parquet"), "parquet"),
         (("serve", "--kubeconfig", "kubeconfig", "--store", "redis://127.0.0.1:1/0"), "redis"),
         (
             ("serve", "--kubeconfig", "kubeconfig", "--store", "postgresql://127.0.0.1/x"),
