@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from guardrails.core.installation import check_installation
+from guardrails.version import VERSION as __version__  # noqa: F401, N811  # as the field names it
 
 check_installation()
 

@@ -12,7 +12,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 FILE = Path(__file__).with_name("requirements.txt")
 EXTRAS = ("redis", "postgres", "otel")
-"""Stores and traces; adapters run in the agent's image, not in this one."""
+"""Stores and traces."""
+
+ADAPTERS = frozenset({"langchain", "langgraph"})
+"""They run in the agent's image, not in this one: the service decides and loads no agent."""
 
 HEAD = "# Written by deploy/image/requirements.py from requirements.lock: change pyproject.toml.\n"
 
@@ -32,7 +35,7 @@ def _asked_for() -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     lines = [*project["dependencies"], *(line for extra in EXTRAS for line in extras[extra])]
-    return {re.split(r"[\[<>=;~! ]", line, maxsplit=1)[0].lower() for line in lines}
+    return {re.split(r"[\[<>=;~! ]", line, maxsplit=1)[0].lower() for line in lines} - ADAPTERS
 
 
 def _entries(lock: str) -> dict[str, str]:

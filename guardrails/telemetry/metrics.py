@@ -6,7 +6,6 @@ tool's name does only when it is on a list, because agents bring tools without b
 
 import threading
 from collections import deque
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final, get_args
 from weakref import WeakKeyDictionary
 
@@ -22,6 +21,7 @@ from guardrails.core.ids import RunId
 from guardrails.core.mast import Weight
 from guardrails.core.outcome import Outcome
 from guardrails.errors import UsageError
+from guardrails.version import VERSION
 
 COMMON_TOOLS: Final = frozenset(
     {"argocd", "bash", "curl", "flux", "helm", "istioctl", "kubectl", "promtool", "shell"}
@@ -125,7 +125,7 @@ class _Families:
             registry=None,
         )
         self.build = Info("guarded_agent_build", "The running version.", registry=None)
-        self.build.info({"version": _version()})
+        self.build.info({"version": VERSION})
         for outcome in Outcome:
             self.runs.labels(outcome.value)  # from 0, so that the first one is an increase
         for act in get_args(CascadeAct):
@@ -297,10 +297,3 @@ def _families_of(registry: CollectorRegistry) -> _Families:
                 ) from error
             _families[registry] = found
         return found
-
-
-def _version() -> str:
-    try:
-        return version("guarded-agent")
-    except PackageNotFoundError:  # run from a source tree that is not installed
-        return "unknown"

@@ -7,12 +7,14 @@ agent in production would.
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx2
 import msgspec
 import yaml
-from langchain_core.tools import BaseTool, StructuredTool
+
+if TYPE_CHECKING:
+    from langchain_core.tools import BaseTool
 
 _PATHS = {
     "pods": "/api/v1",
@@ -58,8 +60,11 @@ class DemoTools:
     prometheus_url: str
     namespace: str
 
-    def all(self) -> list[BaseTool]:
+    def all(self) -> "list[BaseTool]":
         """Return the tools as an agent takes them."""
+        # Where LangChain is left out, whoever asks for a demo is told so before this.
+        from langchain_core.tools import StructuredTool  # noqa: PLC0415
+
         functions: tuple[Callable[..., str], ...] = (
             self.kubectl_get,
             self.kubectl_patch,
