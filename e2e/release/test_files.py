@@ -19,7 +19,7 @@ from e2e.clusters.build import REPO_ROOT
 from e2e.release.installation import install
 
 ENTRY = "guarded_agent_entry.py"
-REQUIREMENTS = "for d in distributions(): print(*d.requires or (), sep=chr(10))"
+REQUIREMENTS = "print(*(r for d in distributions() for r in d.requires or ()), sep=chr(10))"
 NOTES = {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
 
 

@@ -114,7 +114,7 @@ def test_what_the_project_asks_for_is_there(made: dict[str, Any]) -> None:
     """What every installation has is required, the rest optional."""
     scopes = {part["name"]: part["scope"] for part in made["components"]}
     assert {scopes[name] for name in NEEDS.required} == {"required"}
-    assert {scopes[name] for name in ("langchain", "redis", "psycopg")} == {"optional"}
+    assert {scopes[name] for name in ("pyarrow", "redis", "psycopg")} == {"optional"}
     assert not {"pytest", "ruff", "hypothesis"} & set(scopes)
 
 
