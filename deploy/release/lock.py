@@ -47,27 +47,32 @@ class Needs:
     """By any of its extras."""
 
 
-def read_lock(text: str) -> dict[str, Locked]:
-    """Return what the lock pins, by name.
+Lock = Mapping[str, tuple[Locked, ...]]
+"""What is pinned, by name; several versions where interpreters take different ones."""
+
+
+def read_lock(text: str) -> dict[str, tuple[Locked, ...]]:
+    """Return what the lock pins.
 
     Raises:
         ValueError: A package has no hash, so nothing could be held against it.
     """
     starts = list(_ENTRY.finditer(text))
     ends = [match.start() for match in starts[1:]] + [len(text)]
-    found: dict[str, Locked] = {}
+    found: dict[str, tuple[Locked, ...]] = {}
     for match, end in zip(starts, ends, strict=True):
         entry = text[match.start() : end]
         hashes = tuple(sorted(_HASH.findall(entry)))
         if not hashes:
             raise ValueError(f"requirements.lock: {match['name']} has no hash; run `make lock`")
-        found[match["name"]] = Locked(
+        one = Locked(
             name=match["name"],
             version=match["version"],
             marker=(match["marker"] or "").strip(),
             hashes=hashes,
             asked_by=_asked_by(entry),
         )
+        found[one.name] = (*found.get(one.name, ()), one)
     return found
 
 
@@ -93,7 +98,7 @@ def name_of(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", match["name"]).lower()
 
 
-def closure(lock: Mapping[str, Locked], names: Iterable[str]) -> frozenset[str]:
+def closure(lock: Lock, names: Iterable[str]) -> frozenset[str]:
     """Return the names with all that they need.
 
     Raises:
@@ -102,9 +107,14 @@ def closure(lock: Mapping[str, Locked], names: Iterable[str]) -> frozenset[str]:
     needed = set(names)
     if missing := sorted(needed - set(lock)):
         raise ValueError(f"requirements.lock lacks {', '.join(missing)}; run `make lock`")
-    while more := {n for n, one in lock.items() if n not in needed and one.asked_by & needed}:
+    while more := {n for n in lock if n not in needed and askers(lock, n) & needed}:
         needed |= more
     return frozenset(needed)
+
+
+def askers(lock: Lock, name: str) -> frozenset[str]:
+    """Return who asks for a package, in any of its versions."""
+    return frozenset[str]().union(*(one.asked_by for one in lock[name]))
 
 
 def _asked_by(entry: str) -> frozenset[str]:

@@ -16,7 +16,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 
-from deploy.release.lock import PROJECT, Locked, Needs, closure
+from deploy.release.lock import PROJECT, Lock, Locked, Needs, askers, closure
 
 MARKER = "guarded-agent:marker"
 """Property that says where a component is installed, as PEP 508 says it."""
@@ -91,9 +91,7 @@ class Bill(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False, renam
     dependencies: tuple[Dependency, ...]
 
 
-def bill(
-    lock: Mapping[str, Locked], needs: Needs, *, wheel: Path, version: str, at: datetime
-) -> str:
+def bill(lock: Lock, needs: Needs, *, wheel: Path, version: str, at: datetime) -> str:
     """Return the bill as JSON.
 
     Args:
@@ -117,18 +115,21 @@ def bill(
         hashes=(Hash(content=hashlib.sha256(wheel.read_bytes()).hexdigest()),),
         licenses=({"expression": LICENSE},),
     )
-    refs = {name: _purl(name, lock[name].version) for name in everything}
+    refs = {name: [_purl(name, one.version) for one in lock[name]] for name in everything}
     asked = sorted(needs.required | needs.optional)
-    edges = {root.bom_ref: tuple(refs[name] for name in asked)} | {
-        refs[name]: tuple(refs[n] for n in everything if name in lock[n].asked_by)
+    edges = {root.bom_ref: tuple(ref for name in asked for ref in refs[name])} | {
+        ref: tuple(on for n in everything if name in askers(lock, n) for on in refs[n])
         for name in everything
+        for ref in refs[name]
     }
     found = Bill(
         serial_number="",
         metadata=Metadata(
             timestamp=at.astimezone(UTC).isoformat().replace("+00:00", "Z"), component=root
         ),
-        components=tuple(_component(lock[name], required=name in required) for name in everything),
+        components=tuple(
+            _component(one, required=name in required) for name in everything for one in lock[name]
+        ),
         dependencies=tuple(Dependency(ref=ref, depends_on=on) for ref, on in edges.items()),
     )
     serial = uuid5(NAMESPACE_URL, msgspec.json.encode(found).decode())

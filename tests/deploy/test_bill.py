@@ -53,17 +53,27 @@ def made(wheel: Path) -> dict[str, Any]:
 
 def test_the_lock_is_read_whole() -> None:
     """As many packages as lines that pin one, and every hash."""
-    assert len(LOCK) == len(re.findall(r"^[a-z0-9].*==", TEXT, re.MULTILINE))
-    assert sum(len(one.hashes) for one in LOCK.values()) == TEXT.count("--hash=sha256:")
+    read = [one for versions in LOCK.values() for one in versions]
+    assert len(read) == len(re.findall(r"^[a-z0-9].*==", TEXT, re.MULTILINE))
+    assert sum(len(one.hashes) for one in read) == TEXT.count("--hash=sha256:")
+
+
+def test_a_package_may_have_a_version_for_each_interpreter() -> None:
+    """The bill has all of them, each with where it is installed."""
+    names = {name for name, versions in LOCK.items() if len(versions) > 1}
+    assert names, "the lock has no such package any more: write one into this test"
+    for name in names:
+        assert all(one.marker for one in LOCK[name])
 
 
 def test_an_entry_is_read_with_all_that_it_says() -> None:
     """Name without extras, marker, hashes, and who asks."""
     found = read_lock(SMALL)
     assert list(found) == ["anyio", "colorama", "psycopg", "pytest"]
-    assert found["colorama"].marker == "sys_platform == 'win32'"
-    assert found["colorama"].hashes == ("a" * 64, "b" * 64)
-    assert found["anyio"].asked_by == {"guarded-agent", "starlette"}
+    (colorama,), (anyio,) = found["colorama"], found["anyio"]
+    assert colorama.marker == "sys_platform == 'win32'"
+    assert colorama.hashes == ("a" * 64, "b" * 64)
+    assert anyio.asked_by == {"guarded-agent", "starlette"}
 
 
 def test_a_package_without_a_hash_is_refused() -> None:
@@ -97,7 +107,8 @@ def test_every_component_is_as_the_lock_pins_it(made: dict[str, Any]) -> None:
     """Version, hashes and marker, held against the lock's text and not against its reader."""
     for part in made["components"]:
         entry = re.search(
-            rf"^{re.escape(part['name'])}(?:\[[^\]]*\])?==(\S+).*?(?=^[a-z0-9]|\Z)",
+            rf"^{re.escape(part['name'])}(?:\[[^\]]*\])?=="
+            rf"({re.escape(part['version'])})[ \n].*?(?=^[a-z0-9]|\Z)",
             TEXT,
             re.MULTILINE | re.DOTALL,
         )
