@@ -10,7 +10,6 @@ import json
 import textwrap
 from collections.abc import Iterator, Mapping
 from enum import Enum
-from functools import cache
 from itertools import pairwise
 
 import msgspec
@@ -116,6 +115,9 @@ def _prose(text: str) -> str:
     return "\n\n".join(kept)
 
 
+READERS = ("guardrails.top.", "guardrails.sidecar.client.")
+"""Rooms that read what others write: their classes have the same names, and say less. They may be
+loaded or not."""
 _LISTS = ("Args:", "Attributes:", "Raises:", "Returns:", "Example")
 
 
@@ -125,14 +127,14 @@ def _shown(value: object) -> str:
 
 def _notes_of(name: str, keys: frozenset[str]) -> Mapping[str, str]:
     """Return the sentences below the fields of the class that a definition was made of."""
+    found: list[Mapping[str, str]] = [{}]
     for cls in _classes().get(name, ()):
         own = _keys(cls)
         if own <= keys and len(keys - own) <= 1:  # a tag is a key, and no field
-            return dict(_notes(cls))
-    return {}
+            found.append(dict(_notes(cls)))
+    return max(found, key=len)
 
 
-@cache
 def _classes() -> Mapping[str, tuple[type[object], ...]]:
     """Return the loaded classes of the project that schemas are made of, by name."""
     found: dict[str, tuple[type[object], ...]] = {}
@@ -145,7 +147,7 @@ def _classes() -> Mapping[str, tuple[type[object], ...]]:
 
 def _below(cls: type[object]) -> Iterator[type[object]]:
     for one in cls.__subclasses__():
-        if one.__module__.startswith("guardrails."):
+        if one.__module__.startswith("guardrails.") and not one.__module__.startswith(READERS):
             yield one
         yield from _below(one)
 

@@ -30,9 +30,12 @@ POLICY = {
 Agent = Callable[..., contextlib.AbstractContextManager["subprocess.Popen[str]"]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One browser for all tests of pages."""
+    """One browser for the tests of a module.
+
+    Not for longer: while it is there, a loop runs in this thread, and asynchronous tests cannot.
+    """
     with browser() as found:
         yield found
 
