@@ -21,10 +21,10 @@ POLICY = {
     "fsm": {"machine": "none", "answer_within": "60s"},
     "gate": {
         "stable_for": "1500ms",
-        "window": "2s",
+        "window": "6s",
         "poll_every": "200ms",
         "unknown_grace": "200ms",
-        "wait_at_most": "20s",
+        "wait_at_most": "40s",
     },
 }
 Agent = Callable[..., contextlib.AbstractContextManager["subprocess.Popen[str]"]]

@@ -61,8 +61,8 @@ def test_a_question_is_answered_in_the_page_and_the_run_goes_on(
             page.get_by_role("button", name="Answer").click()
             expect(page.locator("#questions")).to_contain_text("by sre")
             expect(page.locator("#gate")).to_contain_text("It waits for:")
-            shot(found, tmp_path, "run-judged")
             expect(listed.locator("#rows tr")).to_contain_text("at work")
+            shot(found, tmp_path, "run-judged")
             expect(page.locator("#head")).to_contain_text("It has ended")
             assert process.wait(timeout=30) == 0
         expect(page.locator("#state")).to_have_text("The run has ended")
