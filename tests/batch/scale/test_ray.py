@@ -59,7 +59,7 @@ def tasks(root: int) -> list[int]:
     return found
 
 
-@pytest.mark.timeout(280)
+@pytest.mark.timeout(600)
 def test_ray_makes_the_same_output_though_a_worker_is_killed(
     traces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
