@@ -151,6 +151,49 @@ class ReferenceInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     detail: str = ""
 
 
+class ChangeKind(StrEnum):
+    """How an object differs between two pictures of the cluster."""
+
+    ADDED = "added"
+    CHANGED = "changed"
+    DELETED = "deleted"
+
+
+class FieldChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One field then and now, cut to a readable length."""
+
+    field: str
+    """As kubectl would write it, a named entry of a list by its name:
+    `spec.template.spec.containers[web].image`."""
+    before: str = ""
+    """Empty where there was none."""
+    after: str = ""
+    """Empty where there is none. Contents of ConfigMaps, commands and variables are digests."""
+
+
+class ObjectChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One object that was added, changed or deleted."""
+
+    subject: ObjectRef
+    kind: ChangeKind
+    fields: tuple[FieldChange, ...] = ()
+    """Of what was changed; the first ones, in order of their paths."""
+    more_fields: int = 0
+    """How many more there are."""
+
+
+class ClusterChanges(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How what is declared in the scope differs from an earlier picture. No verdict rests on it."""
+
+    since: datetime
+    """When the earlier picture was taken."""
+    against: ReferenceSource
+    """What it is: the reference, or the start of the run where there is no whole one."""
+    objects: tuple[ObjectChange, ...] = ()
+    more_objects: int = 0
+    """How many more there are."""
+
+
 class GateReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="gate_report"):
     """Everything that a verdict was computed from, and the verdict."""
 
@@ -175,6 +218,8 @@ class GateReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     waiting_until: datetime | None = None
     summary: str = ""
     """One sentence for a person."""
+    changes: ClusterChanges | None = None
+    """None where there is nothing to compare with, and from gates that do not tell."""
 
     @property
     def violated(self) -> tuple[Evidence, ...]:

@@ -34,6 +34,7 @@ from guardrails.gates.choice import not_run
 from guardrails.gates.composition import Judgement, judge, sample
 from guardrails.gates.kubernetes.topology import latest, ready_since
 from guardrails.gates.look import Sources, as_granted, take_look
+from guardrails.gates.reference.differences import changes_since
 from guardrails.gates.registry import applicable, lists_of, required_of
 from guardrails.gates.snapshot import Snapshot
 from guardrails.gates.standing import Standing
@@ -291,5 +292,6 @@ class Vigil:
             required=self.required,
             waiting_for=waiting,
             waiting_until=self.judgement.waiting_until,
+            changes=changes_since(self.case.reference, self.history[-1], self.scope.namespaces),
         )
         return summarize(draft)

@@ -30,7 +30,7 @@ from guardrails.core.toolaction import Effect
 from guardrails.core.trace import StoredRun
 from guardrails.errors import TraceError
 from guardrails.policy.stored import settings_of_text
-from guardrails.reports.evidence import attempt, losses, since, waited
+from guardrails.reports.evidence import attempt, difference, losses, since, waited
 from guardrails.reports.story import lines_of
 from guardrails.reports.values import (
     Asked,
@@ -61,6 +61,7 @@ def report_of(stored: StoredRun) -> RunReport:
     incident = started.incident if started is not None else Incident(task="")
     ended = stored.ended
     last = next((d for d in reversed(stored.decisions) if d.outcome is not None), None)
+    report = _last_report(events)
     attempts = tuple(_attempts(stored.records, decisions, began))
     claimed = next((one for one in reversed(attempts) if one.claim), None)
     signature = None if started is None else _signature(started)
@@ -92,7 +93,8 @@ def report_of(stored: StoredRun) -> RunReport:
         signature="" if signature is None else signature.model,
         findings=tuple(_found(one) for one in stored.findings),
         changes=tuple(_changes(events, decisions, began)),
-        losses=losses(_last_report(events)),
+        difference=difference(report),
+        losses=losses(report),
         filtered=_filtered(events),
         questions=tuple(_questions(events, began)),
     )

@@ -11,13 +11,14 @@ from guardrails.core.evidence import (
     GateProgress,
     GateReport,
     GateVerdict,
+    ObjectChange,
     ReferenceInfo,
     ReferenceSource,
     Window,
 )
 from guardrails.gates.losses.registry import LOSS_CHECKS
-from guardrails.reports.values import Attempt, Seen, Wait
-from guardrails.reports.wording import describe_subject, without_numbers
+from guardrails.reports.values import Attempt, Difference, FieldSeen, ObjectSeen, Seen, Wait
+from guardrails.reports.wording import describe_object, describe_subject, without_numbers
 
 _SOURCES = {
     ReferenceSource.SNAPSHOT: "a snapshot from before the incident",
@@ -61,6 +62,30 @@ def losses(report: GateReport | None) -> tuple[Seen, ...]:
         if fact.check in _LOSSES and (fact.allowed_by or fact.state is EvidenceState.VIOLATED)
     )
     return ordered(wanted)
+
+
+def difference(report: GateReport | None) -> Difference | None:
+    """Return how the cluster differs from what it was; None where no gate compared."""
+    if report is None or report.changes is None:
+        return None
+    found = report.changes
+    return Difference(
+        since=found.since,
+        against=_SOURCES[found.against],
+        objects=tuple(_object(one) for one in found.objects),
+        more_objects=found.more_objects,
+    )
+
+
+def _object(change: ObjectChange) -> ObjectSeen:
+    return ObjectSeen(
+        subject=describe_object(change.subject),
+        what=change.kind,
+        fields=tuple(
+            FieldSeen(field=one.field, before=one.before, after=one.after) for one in change.fields
+        ),
+        more_fields=change.more_fields,
+    )
 
 
 def attempt(

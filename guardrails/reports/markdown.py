@@ -11,12 +11,14 @@ from typing import Final
 from guardrails.core.evidence import EvidenceState
 from guardrails.reports.drawing import clock
 from guardrails.reports.page import state_of
-from guardrails.reports.values import Attempt, RunReport, Seen
+from guardrails.reports.values import Attempt, Difference, RunReport, Seen
 from guardrails.reports.wording import count, printable
 
 FACTS: Final = 15
 """Pieces of evidence that are shown; the page and the JSON have all."""
 CHANGES: Final = 20
+FIELDS: Final = 3
+"""Changed fields of one object."""
 LENGTH: Final = 300
 """Characters of one text."""
 _TICKS: Final = re.compile("`+")
@@ -61,6 +63,8 @@ def _lines(report: RunReport) -> Iterator[str]:
         yield from _attempt(one)
     yield from _failures(report)
     yield from _changes(report)
+    if report.difference is not None:
+        yield from _difference(report.difference)
     if report.losses:
         yield ""
         yield "### What the reference had, and the end has not"
@@ -142,6 +146,24 @@ def _changes(report: RunReport) -> Iterator[str]:
         yield f"- {clock(one.seconds)} {one.effect}: {code(f'{one.tool} {one.call}')} ({status})"
     if len(report.changes) > CHANGES:
         yield f"- and {len(report.changes) - CHANGES} more"
+
+
+def _difference(found: Difference) -> Iterator[str]:
+    if not found.objects:
+        return
+    yield ""
+    yield f"### What is different in the cluster from {found.against}"
+    for one in found.objects[:CHANGES]:
+        fields = [
+            f"{code(field.field)} {code(field.before) or 'none'} → {code(field.after) or 'none'}"
+            for field in one.fields[:FIELDS]
+        ]
+        more = one.more_fields + len(one.fields) - len(fields)
+        said = "; ".join([*fields, *([count(more, "more field")] if more else [])])
+        yield f"- {code(one.subject)} {one.what}" + (f": {said}" if said else "")
+    more = found.more_objects + max(0, len(found.objects) - CHANGES)
+    if more > 0:
+        yield f"- and {more} more"
 
 
 def _by(who: str) -> str:

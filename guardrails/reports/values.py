@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from guardrails.core.evidence import EvidenceState, GateVerdict, Tier
+from guardrails.core.evidence import ChangeKind, EvidenceState, GateVerdict, Tier
 from guardrails.core.mast import Weight
 from guardrails.core.outcome import Outcome
 
@@ -175,6 +175,35 @@ class Change(Value, frozen=True, kw_only=True):
     """`ok`, `error`, `blocked`, or empty where no result came."""
 
 
+class FieldSeen(Value, frozen=True, kw_only=True):
+    """One field of an object, then and now; empty where there was, or is, none."""
+
+    field: str
+    before: str
+    after: str
+
+
+class ObjectSeen(Value, frozen=True, kw_only=True):
+    """One object that was added, changed or deleted."""
+
+    subject: str
+    what: ChangeKind
+    fields: tuple[FieldSeen, ...]
+    more_fields: int
+    """How many more fields differ than are told."""
+
+
+class Difference(Value, frozen=True, kw_only=True):
+    """How the cluster differs at the end from what it was, whoever changed it."""
+
+    since: datetime
+    against: str
+    """What it was taken from, in words."""
+    objects: tuple[ObjectSeen, ...]
+    more_objects: int
+    """How many more objects differ than are told."""
+
+
 class Filtered(Value, frozen=True, kw_only=True):
     """What the context filters left out."""
 
@@ -249,6 +278,8 @@ class RunReport(Value, frozen=True, kw_only=True):
     """The model whose published runs the modes are held against; empty for none."""
     findings: tuple[Found, ...]
     changes: tuple[Change, ...]
+    difference: Difference | None
+    """None where no gate compared."""
     losses: tuple[Seen, ...]
     """What the reference had and the end has not, those allowed too."""
     filtered: Filtered

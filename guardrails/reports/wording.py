@@ -70,14 +70,20 @@ def describe_allowed(fact: Evidence) -> str:
 def describe_subject(fact: Evidence) -> str:
     """Name what a fact is about, as an operator would."""
     match fact.subject:
-        case ObjectRef(kind=kind, name=name, namespace=namespace):
-            return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
+        case ObjectRef() as subject:
+            return describe_object(subject)
         case AlertRef(labels=labels):
             rest = ", ".join(f"{k}={v}" for k, v in labels.items() if k != "alertname")
             name = labels.get("alertname", "alert")
             return f"alert {name}" + (f" ({rest})" if rest else "")
         case SourceRef(source=source, detail=detail):
             return f"{source} {detail}".strip()
+
+
+def describe_object(subject: ObjectRef) -> str:
+    """Name an object, as an operator would."""
+    where = f"{subject.namespace}/" if subject.namespace else ""
+    return f"{subject.kind} {where}{subject.name}"
 
 
 def outcome_sentence(outcome: Outcome) -> str:

@@ -19,10 +19,14 @@ from guardrails.core.events import (
 )
 from guardrails.core.evidence import (
     AlertRef,
+    ChangeKind,
+    ClusterChanges,
     Evidence,
     EvidenceState,
+    FieldChange,
     GateReport,
     GateVerdict,
+    ObjectChange,
     ObjectRef,
     ReferenceInfo,
     ReferenceSource,
@@ -107,7 +111,39 @@ ALLOWED = fact(
 OLD = fact("rollout-complete", EvidenceState.VIOLATED, name="batch", counts=False)
 
 
-def judged(verdict: GateVerdict, *evidence: Evidence) -> list[AnyFact]:
+def differing(name: str, *, before: str, after: str) -> ClusterChanges:
+    """What differs from the reference: a field of a Deployment, and two whole objects."""
+
+    def named(kind: str) -> ObjectRef:
+        return ObjectRef(kind=kind, name=name, namespace="shop")
+
+    image = FieldChange(
+        field="spec.template.spec.containers[web].image", before=before, after=after
+    )
+    return ClusterChanges(
+        since=AT,
+        against=ReferenceSource.SNAPSHOT,
+        objects=(
+            ObjectChange(
+                subject=named("Deployment"),
+                kind=ChangeKind.CHANGED,
+                fields=(image, FieldChange(field="spec.paused", after="true")),
+                more_fields=4,
+            ),
+            ObjectChange(subject=named("HorizontalPodAutoscaler"), kind=ChangeKind.DELETED),
+            ObjectChange(subject=named("NetworkPolicy"), kind=ChangeKind.ADDED),
+        ),
+        more_objects=7,
+    )
+
+
+CHANGES = differing("checkout", before="checkout:1", after="checkout:2")
+PLANTED = differing(HOSTILE, before=HOSTILE, after=HOSTILE)
+
+
+def judged(
+    verdict: GateVerdict, *evidence: Evidence, changes: ClusterChanges | None = CHANGES
+) -> list[AnyFact]:
     """A claim, and what the gate says to it."""
     report = GateReport(
         gate="evidence",
@@ -121,6 +157,7 @@ def judged(verdict: GateVerdict, *evidence: Evidence) -> list[AnyFact]:
         ended_at=AT,
         evidence=evidence,
         summary=f"{len(evidence)} facts",
+        changes=changes,
     )
     claim = Claim(kind=ClaimKind.MITIGATED, text="It is fixed.")
     return [

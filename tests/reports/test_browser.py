@@ -21,6 +21,7 @@ from tests.reports.runs import (
     HOSTILE,
     LOST,
     OLD,
+    PLANTED,
     call,
     fact,
     judged,
@@ -35,7 +36,10 @@ pytestmark = pytest.mark.timeout(300)
 def _hostile() -> StoredRun:
     seen = fact("rollout-complete", EvidenceState.VIOLATED, name=HOSTILE, observed=HOSTILE)
     return told(
-        [*call(1, "kubectl get x", f"{HOSTILE}\n{HOSTILE}"), *judged(GateVerdict.FAIL, seen)],
+        [
+            *call(1, "kubectl get x", f"{HOSTILE}\n{HOSTILE}"),
+            *judged(GateVerdict.FAIL, seen, changes=PLANTED),
+        ],
         task=HOSTILE,
     )
 
@@ -103,7 +107,8 @@ def test_planted_scripts_do_not_run_and_can_be_read(
     """The page shows them as they were planted."""
     with watched(chromium) as found:
         page = opened(found, pages["hostile"])
-        assert "<script>alert(1)</script>" in page.inner_text("dl.facts")
+        for place in ("dl.facts", "table.cluster"):
+            assert "<script>alert(1)</script>" in page.inner_text(place)
         page.click("summary >> nth=0")
         assert found.wrong == []
         assert page.locator("img").count() == 0

@@ -68,6 +68,21 @@ def test_losses_are_told_apart_also_those_that_were_allowed() -> None:
     ]
 
 
+def test_what_differs_in_the_cluster_is_told_by_the_last_gate() -> None:
+    """Also what no check holds against anybody."""
+    found = report_of(told([*REFUSED, *ACCEPTED])).difference
+    assert found is not None
+    assert found.against == "a snapshot from before the incident"
+    assert [(one.subject.split()[0], one.what.value) for one in found.objects] == [
+        ("Deployment", "changed"),
+        ("HorizontalPodAutoscaler", "deleted"),
+        ("NetworkPolicy", "added"),
+    ]
+    assert found.objects[0].fields[0].before == "checkout:1"
+    assert (found.objects[0].more_fields, found.more_objects) == (4, 7)
+    assert report_of(told(LOOK)).difference is None
+
+
 def test_an_escalated_run_says_that_evidence_could_not_be_read() -> None:
     """Unknown is no pass."""
     policy = FREE.model_copy(update={"budgets": Budgets(refusals=1)})

@@ -3,10 +3,15 @@
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from guardrails.core.evidence import EvidenceState, GateVerdict
+from guardrails.core.evidence import (
+    ClusterChanges,
+    EvidenceState,
+    GateVerdict,
+    ReferenceSource,
+)
 from guardrails.reports.building import report_of
 from guardrails.reports.markdown import FACTS, code, markdown
-from tests.reports.runs import BAD, HOSTILE, LOST, call, fact, judged, told
+from tests.reports.runs import AT, BAD, HOSTILE, LOST, PLANTED, call, fact, judged, told
 
 PARSER = MarkdownIt("commonmark", {"html": True}).enable("table")
 
@@ -18,7 +23,10 @@ def _inline(text: str) -> list[Token]:
 def test_foreign_text_is_code_and_nothing_else() -> None:
     """No link, image, mention or markup comes of it, in tables too."""
     seen = fact("rollout-complete", EvidenceState.VIOLATED, name=HOSTILE, observed=HOSTILE)
-    facts = [*call(1, "kubectl delete pod x", HOSTILE), *judged(GateVerdict.FAIL, seen)]
+    facts = [
+        *call(1, "kubectl delete pod x", HOSTILE),
+        *judged(GateVerdict.FAIL, seen, changes=PLANTED),
+    ]
     text = markdown(report_of(told(facts, task=HOSTILE)))
     for token in _inline(text):
         if token.type != "code_inline":
@@ -53,6 +61,23 @@ def test_it_says_outcome_losses_and_changes() -> None:
     assert "### What the agent changed" in text
     assert "`kubectl kubectl scale deploy x --replicas 2` (ok)" in text
     assert "### What the reference had, and the end has not" in text
+
+
+def test_it_says_what_is_different_in_the_cluster() -> None:
+    """Field by field, also where nobody is blamed for it; and not at all where nothing is."""
+    text = markdown(report_of(told(judged(GateVerdict.PASS, BAD))))
+    assert "### What is different in the cluster from a snapshot from before the incident" in text
+    assert (
+        "- `Deployment shop/checkout` changed: `spec.template.spec.containers[web].image` "
+        "`checkout:1` → `checkout:2`; `spec.paused` none → `true`; 4 more fields"
+    ) in text
+    assert "- `HorizontalPodAutoscaler shop/checkout` deleted\n" in text
+    assert "- and 7 more" in text
+    none = ClusterChanges(since=AT, against=ReferenceSource.SNAPSHOT)
+    for changes in (none, None):
+        assert "different" not in markdown(
+            report_of(told(judged(GateVerdict.PASS, BAD, changes=changes)))
+        )
 
 
 def test_backticks_do_not_end_a_code_span() -> None:

@@ -13,7 +13,7 @@ from guardrails.core.evidence import EvidenceState, GateVerdict
 from guardrails.core.questions import Question, QuestionKind
 from guardrails.reports.building import report_of
 from guardrails.reports.page import MORE, html
-from tests.reports.runs import HOSTILE, call, fact, judged, told
+from tests.reports.runs import HOSTILE, PLANTED, call, fact, judged, told
 
 TAGS = frozenset(
     {
@@ -30,7 +30,7 @@ ATTRIBUTES = frozenset(
         *("aria-label", "aria-labelledby", "aria-controls", "aria-live", "aria-pressed"),
         *("aria-hidden", "role", "tabindex", "scope", "datetime", "type", "value", "placeholder"),
         *("viewbox", "x", "y", "x1", "x2", "y1", "y2", "width", "height", "text-anchor"),
-        *("data-state", "data-kind", "data-filters"),
+        *("data-state", "data-kind", "data-filters", "rowspan", "colspan"),
     }
 )
 
@@ -56,7 +56,7 @@ def _hostile() -> list[AnyFact]:
     command = "kubectl annotate pod x note=" + HOSTILE.replace("\x1b", "")
     return [
         *call(1, command, f"{HOSTILE}\n{HOSTILE}", failed=True),
-        *judged(GateVerdict.FAIL, seen),
+        *judged(GateVerdict.FAIL, seen, changes=PLANTED),
         QuestionAsked(question=question),
     ]
 
@@ -79,8 +79,8 @@ def test_only_our_own_elements_and_attributes_are_in_it() -> None:
 def test_planted_markup_stands_there_as_text() -> None:
     """A reader sees what was planted, where it was planted."""
     text = "".join(_read(html(report_of(told(_hostile(), task=HOSTILE)))).texts)
-    assert text.count("<script>alert(1)</script>") >= 8
-    assert text.count("<img src=x onerror=alert(2)>") >= 8
+    assert text.count("<script>alert(1)</script>") >= 13
+    assert text.count("<img src=x onerror=alert(2)>") >= 13
 
 
 def test_its_policy_lets_in_only_what_is_in_it() -> None:

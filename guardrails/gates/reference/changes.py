@@ -1,8 +1,8 @@
 """What was changed between two snapshots, whether it took something away or not.
 
-For choosing a reference only: shortly before an incident every change is suspect, also one that
-no check holds against anybody. An older snapshot demands nothing that the newer one would not, so
-passing one over for a change costs little.
+For choosing a reference: shortly before an incident every change is suspect, also one that no check
+holds against anybody. An older snapshot demands nothing that the newer one would not, so passing
+one over for a change costs little.
 """
 
 from collections.abc import Iterable, Iterator
@@ -64,10 +64,29 @@ def changes(newer: Snapshot, older: Snapshot, namespaces: Iterable[str]) -> Iter
     A number of replicas changes by autoscalers all day, and only fewer can be a fault.
     """
     for namespace in namespaces:
-        for kind in DECLARED:
-            if _is_read(kind, newer, namespace) and _is_read(kind, older, namespace):
-                yield from _between(kind, newer, older, namespace)
+        for name, was, now in both(newer, older, namespace):
+            if was is None:
+                yield f"{name} was added"
+            elif now is None:
+                yield f"{name} was deleted"
+            elif _declared(was) != _declared(now):
+                yield f"{name} was changed"
         yield from _labels(newer, older, namespace)
+
+
+def both(
+    newer: Snapshot, older: Snapshot, namespace: str
+) -> Iterator[tuple[str, KubeObject | None, KubeObject | None]]:
+    """Yield each declared object of a namespace by kind and name, then and now.
+
+    What either snapshot could not read is left out: of that nobody knows.
+    """
+    for kind in DECLARED:
+        if not (_is_read(kind, newer, namespace) and _is_read(kind, older, namespace)):
+            continue
+        before, after = _by_name(kind, older, namespace), _by_name(kind, newer, namespace)
+        for name in sorted(before.keys() | after.keys()):
+            yield f"{kind.__name__} {name}", before.get(name), after.get(name)
 
 
 def _labels(newer: Snapshot, older: Snapshot, namespace: str) -> Iterator[str]:
@@ -85,20 +104,6 @@ def _is_read(kind: type[KubeObject], look: Snapshot, namespace: str) -> bool:
     return found is not None and found.read.ok
 
 
-def _between(
-    kind: type[KubeObject], newer: Snapshot, older: Snapshot, namespace: str
-) -> Iterator[str]:
-    before, after = _by_name(kind, older, namespace), _by_name(kind, newer, namespace)
-    for name in sorted(before.keys() | after.keys()):
-        was, now = before.get(name), after.get(name)
-        if was is None:
-            yield f"{kind.__name__} {name} was added"
-        elif now is None:
-            yield f"{kind.__name__} {name} was deleted"
-        elif _declared(was) != _declared(now):
-            yield f"{kind.__name__} {name} was changed"
-
-
 def _by_name(kind: type[KubeObject], look: Snapshot, namespace: str) -> dict[str, KubeObject]:
     """Return the namespace's objects of a kind; policies of a mesh are listed across them all."""
     return {
@@ -113,5 +118,9 @@ def _declared(item: KubeObject) -> tuple[object, ...]:
     if isinstance(item, Deployment | StatefulSet):
         spec = msgspec.structs.replace(item.spec, replicas=None)
         return (spec,)
-    fields = (name for name in item.__struct_fields__ if name not in _OBSERVED)
-    return tuple(getattr(item, name) for name in fields)
+    return tuple(getattr(item, name) for name in declared_fields(item))
+
+
+def declared_fields(item: KubeObject) -> Iterator[str]:
+    """Yield the fields of an object that people and tools write."""
+    return (name for name in item.__struct_fields__ if name not in _OBSERVED)
