@@ -1,7 +1,9 @@
 """What importing and installing must and must not do."""
 
+import re
 import subprocess
 import sys
+import tomllib
 import venv
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 
 import guardrails
 
+ROOT = Path(__file__).parents[1]
 HEAVY = ("langchain", "langchain_core", "langgraph", "kubernetes", "prometheus_client")
 RIVAL = "Metadata-Version: 2.1\nName: guardrails-ai\nVersion: 0.11.0\n"
 
@@ -55,6 +58,17 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
     """A typo is told as such."""
     with pytest.raises(AttributeError, match="no attribute 'Gaurd'"):
         guardrails.Gaurd  # noqa: B018
+
+
+def test_every_extra_is_told() -> None:
+    """The support page names what `pip install guarded-agent[…]` takes, and nothing else."""
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    page = (ROOT / "docs/reference/support.md").read_text()
+    (table,) = re.findall(r"\| extra \| for \|\n\|---\|---\|\n((?:\|.*\n)+)", page)
+    named = [
+        name for row in table.splitlines() for name in re.findall("`(.+?)`", row.split("|")[1])
+    ]
+    assert sorted(named) == sorted(declared["optional-dependencies"])
 
 
 @pytest.fixture(scope="module")
