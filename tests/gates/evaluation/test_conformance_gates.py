@@ -1,6 +1,8 @@
 """Our gate holds the facts that we ask of others', and the kit finds gates that do not."""
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -90,10 +92,9 @@ class Deaf:
         self, request: GateRequest, *, on_progress: OnProgress | None = None
     ) -> GateReport:
         """Sleep, and pass whatever happens."""
-        try:
+        with suppress(asyncio.CancelledError):  # what the kit has to find
             await self.clock.sleep(5)
-        finally:
-            return scripted_report(PASS)  # noqa: B012  # what the kit has to find
+        return scripted_report(PASS)
 
 
 async def test_a_gate_without_a_window_holds_every_fact() -> None:
