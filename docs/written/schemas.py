@@ -74,6 +74,7 @@ def written() -> Mapping[str, str]:
     return {
         "gate-report.schema.json": _json(gate_report_schema()),
         "run-report.schema.json": _json(run_report_schema()),
+        "run-output.schema.json": _json(run_output_schema()),
         "gate-report.md": _page(GATE_HEAD, gate_report_schema()),
         "run-report.md": _page(RUN_HEAD, run_report_schema()),
         "run-output.md": _page(OUTPUT_HEAD, run_output_schema()),
