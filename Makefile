@@ -38,7 +38,7 @@ test-highest: .venv-highest/.ready ## Run the suite with the newest versions the
 test-release: $(VENV)/.ready | $(UV) ## Build this commit, and use the files as somebody who installs them
 	$(BIN)/python -m pytest -p no:randomly e2e/release $(PYTEST_ARGS)
 
-e2e: $(VENV)/.ready ## Run the suite on a real control plane (E2E_PROVIDER=processes|kind)
+e2e: $(VENV)/.ready ## Run the suite on a real control plane (E2E_PROVIDER=processes|kind E2E_KUBERNETES=highest|lowest)
 	E2E_PROVIDER=$(E2E_PROVIDER) $(BIN)/python -m pytest -p no:randomly e2e $(PYTEST_ARGS)
 
 check: $(VENV)/.ready ## Format, lint, types, import contracts

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from e2e.clusters.build import GO_MODULES, KUBERNETES_VERSION, TOOLS, build
+from e2e.clusters.build import GO_MODULES, KUBERNETES, KUBERNETES_VARIABLE, REPO_ROOT, build
 from e2e.clusters.child import Child
 from e2e.clusters.choice import PROVIDER_VARIABLE, chosen_provider
 from e2e.clusters.errors import ChildFailedError, ClusterUnavailableError
@@ -106,11 +107,27 @@ def test_free_ports_are_different_and_free() -> None:
     assert not any(map(is_bound, ports))
 
 
-def test_build_pins_agree_with_the_version_it_stamps() -> None:
+@pytest.mark.parametrize("end", KUBERNETES)
+def test_build_pins_agree_with_the_version_it_stamps(end: str) -> None:
     """The version that binaries report is the one that go.mod pins."""
-    pins = (GO_MODULES / "kubernetes" / "go.mod").read_text(encoding="utf-8")
+    chosen = KUBERNETES[end]
+    pins = (GO_MODULES / chosen.module / "go.mod").read_text(encoding="utf-8")
 
-    assert f"k8s.io/kubernetes {KUBERNETES_VERSION} " in pins
-    for tool in TOOLS:
+    assert re.search(rf"k8s\.io/kubernetes {re.escape(chosen.version)}\b", pins)
+    for tool in chosen.tools:
         text = (GO_MODULES / tool.module / "go.mod").read_text(encoding="utf-8")
         assert tool.package in text
+
+
+def test_an_unknown_version_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Rather than the usual one built in its place."""
+    monkeypatch.setenv(KUBERNETES_VARIABLE, "1.29")
+    with pytest.raises(ClusterUnavailableError, match=r"'1\.29' is no version; there are highest"):
+        build(cache=tmp_path)
+
+
+def test_the_ends_are_those_that_are_told() -> None:
+    """The support page names them."""
+    page = (REPO_ROOT / "docs/reference/support.md").read_text(encoding="utf-8")
+    for chosen in KUBERNETES.values():
+        assert chosen.version.removeprefix("v") in page

@@ -24,8 +24,8 @@ from e2e.clusters.errors import ClusterUnavailableError
 REPO_ROOT = Path(__file__).resolve().parents[2]
 GO_MODULES = REPO_ROOT / "e2e" / "go"
 
-KUBERNETES_VERSION = "v1.36.3"
-"""Reported by the built binaries. Must agree with `e2e/go/kubernetes/go.mod`."""
+KUBERNETES_VARIABLE = "E2E_KUBERNETES"
+"""Which Kubernetes the process control plane is built from: `highest` (default) or `lowest`."""
 
 CACHE_VARIABLE = "GUARDED_AGENT_CACHE"
 """Names the folder under which `e2e/<key>/bin` is kept; default `.cache` in the repository."""
@@ -40,22 +40,49 @@ class Tool:
     package: str
 
 
-TOOLS = (
-    Tool(name="etcd", module="kubernetes", package="go.etcd.io/etcd/server/v3"),
-    Tool(
-        name="kube-apiserver", module="kubernetes", package="k8s.io/kubernetes/cmd/kube-apiserver"
-    ),
-    Tool(
-        name="kube-controller-manager",
-        module="kubernetes",
-        package="k8s.io/kubernetes/cmd/kube-controller-manager",
-    ),
-    Tool(
-        name="kube-scheduler", module="kubernetes", package="k8s.io/kubernetes/cmd/kube-scheduler"
-    ),
-    Tool(name="kubectl", module="kubernetes", package="k8s.io/kubernetes/cmd/kubectl"),
-    Tool(name="kwok", module="kwok", package="sigs.k8s.io/kwok/cmd/kwok"),
-)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kubernetes:
+    """A version of Kubernetes that the suite can be run on."""
+
+    version: str
+    """Reported by the built binaries. Must agree with the module's `go.mod`."""
+    module: str
+    """Folder of its pins in `e2e/go`."""
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        """Its programs, and those that go with every version."""
+        own = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
+        return (
+            Tool(name="etcd", module="kubernetes", package="go.etcd.io/etcd/server/v3"),
+            *(
+                Tool(name=name, module=self.module, package=f"k8s.io/kubernetes/cmd/{name}")
+                for name in own
+            ),
+            Tool(name="kwok", module="kwok", package="sigs.k8s.io/kwok/cmd/kwok"),
+        )
+
+
+KUBERNETES = {
+    "highest": Kubernetes(version="v1.36.3", module="kubernetes"),
+    "lowest": Kubernetes(version="v1.30.14", module="kubernetes-lowest"),
+}
+"""The ends of what is supported (docs/reference/support.md), by what `E2E_KUBERNETES` says."""
+
+
+def chosen_kubernetes() -> Kubernetes:
+    """Return the version that the environment names.
+
+    Raises:
+        ClusterUnavailableError: It names none of `KUBERNETES`.
+    """
+    name = os.environ.get(KUBERNETES_VARIABLE, "highest")
+    if name not in KUBERNETES:
+        raise ClusterUnavailableError(
+            f"{KUBERNETES_VARIABLE}={name!r} is no version; there are {' and '.join(KUBERNETES)}"
+        )
+    return KUBERNETES[name]
+
 
 CHART_TOOLS = (
     Tool(name="helm", module="helm", package="helm.sh/helm/v4/cmd/helm"),
@@ -88,16 +115,17 @@ class Binaries:
         return self.directory / name
 
 
-def build(tools: Sequence[Tool] = TOOLS, *, cache: Path | None = None) -> Binaries:
+def build(tools: Sequence[Tool] | None = None, *, cache: Path | None = None) -> Binaries:
     """Return the binaries, building them first when the cache has none for these pins.
 
     Args:
-        tools: The programs.
+        tools: The programs; those of the control plane that the environment names by default.
         cache: Folder of the cache; default `$GUARDED_AGENT_CACHE`, else `.cache` in the repository.
 
     Raises:
         ClusterUnavailableError: Go is missing, or a build failed.
     """
+    tools = chosen_kubernetes().tools if tools is None else tools
     root = (cache or cache_directory()) / "e2e"
     key = _cache_key(tools)
     target = root / key / "bin"
@@ -152,7 +180,7 @@ def _build_into(target: Path, tools: Sequence[Tool], *, scratch: Path) -> None:
 
 
 def _go_build(tool: Tool, *, output: Path) -> None:
-    command = [_go(), "build", *_build_flags(), "-o", str(output), tool.package]
+    command = [_go(), "build", *_build_flags(tool), "-o", str(output), tool.package]
     done = subprocess.run(  # noqa: PLW1510  # the return code is turned into our own error
         command,
         cwd=GO_MODULES / tool.module,
@@ -169,18 +197,20 @@ def _go_build(tool: Tool, *, output: Path) -> None:
         )
 
 
-def _build_flags() -> list[str]:
+def _build_flags(tool: Tool) -> list[str]:
     """Return the flags: pins are read and never moved, and the version is one clients can parse.
 
     Without the version variables kubectl and `/version` report `v0.0.0-master+$Format`.
     """
-    major, minor = KUBERNETES_VERSION.removeprefix("v").split(".")[:2]
     package = "k8s.io/component-base/version"
-    variables = [
-        f"-X {package}.gitVersion={KUBERNETES_VERSION}",
-        f"-X {package}.gitMajor={major}",
-        f"-X {package}.gitMinor={minor}",
-    ]
+    variables: list[str] = []
+    for version in (one.version for one in KUBERNETES.values() if one.module == tool.module):
+        major, minor = version.removeprefix("v").split(".")[:2]
+        variables = [
+            f"-X {package}.gitVersion={version}",
+            f"-X {package}.gitMajor={major}",
+            f"-X {package}.gitMinor={minor}",
+        ]
     return ["-mod=readonly", "-trimpath", "-ldflags", " ".join(["-s", "-w", *variables])]
 
 
@@ -189,7 +219,7 @@ def _cache_key(tools: Sequence[Tool]) -> str:
     for name in ("go.mod", "go.sum"):
         for module in sorted({tool.module for tool in tools}):
             digest.update((GO_MODULES / module / name).read_bytes())
-    digest.update(repr((tuple(tools), _build_flags())).encode())
+    digest.update(repr([(tool, _build_flags(tool)) for tool in tools]).encode())
     version = subprocess.run([_go(), "version"], capture_output=True, text=True, check=True)
     digest.update(version.stdout.encode())
     return digest.hexdigest()[:16]
@@ -219,5 +249,5 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    for chosen in (TOOLS, CHART_TOOLS, OBJECT_TOOLS):
+    for chosen in (None, CHART_TOOLS, OBJECT_TOOLS):
         sys.stdout.write(f"{build(chosen).directory}\n")

@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx2
 import yaml
 
-from e2e.clusters.build import KUBERNETES_VERSION, Binaries, build
+from e2e.clusters.build import Binaries, build, chosen_kubernetes
 from e2e.clusters.certificates import make_certificates
 from e2e.clusters.child import Child, answers
 from e2e.clusters.cluster import MONITORING, WHOLE_RUN, Cluster, write_kubeconfig
@@ -204,7 +204,7 @@ def _nodes() -> str:
         ("machineID", "systemUUID", "bootID", "kernelVersion", "osImage"), "simulated"
     )
     about |= {
-        "kubeletVersion": KUBERNETES_VERSION,
+        "kubeletVersion": chosen_kubernetes().version,
         "kubeProxyVersion": "",
         "containerRuntimeVersion": "simulated://1",
         "operatingSystem": "linux",
