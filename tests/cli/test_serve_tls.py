@@ -63,8 +63,30 @@ class Authority:
             .not_valid_before(now - timedelta(minutes=5))
             .not_valid_after(now + timedelta(hours=1))
             .add_extension(more, critical=isinstance(more, x509.BasicConstraints))
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+            # Python 3.13 and later refuse a certificate without it.
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
+                critical=False,
+            )
+            .add_extension(_usage(signs=isinstance(more, x509.BasicConstraints)), critical=True)
         )
         return builder.sign(self._key, hashes.SHA256())
+
+
+def _usage(*, signs: bool) -> x509.KeyUsage:
+    """Say what a key is for: an authority's signs certificates, another one signs what it sends."""
+    return x509.KeyUsage(
+        digital_signature=not signs,
+        key_cert_sign=signs,
+        crl_sign=signs,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from guardrails.errors import InternalError
 from guardrails.sidecar.api.bodies import OpenRun, StateFacts
@@ -167,15 +168,16 @@ async def test_a_store_that_is_not_reached_is_told_with_when_to_ask_again() -> N
         assert answer.json()["detail"] == said
 
 
-async def test_a_bug_is_told_by_an_id_only(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_bug_is_told_by_an_id_only() -> None:
     """What it says of itself is in the log, under that id."""
-    async with calling(full_app(store=BrokenStore())) as client:
-        answer = await client.post("/v1/sessions", json={"incident": INCIDENT})
+    with capture_logs() as logged:
+        async with calling(full_app(store=BrokenStore())) as client:
+            answer = await client.post("/v1/sessions", json={"incident": INCIDENT})
     assert answer.status_code == 500
     assert "secret-of-the-house" not in answer.text
-    logged = capsys.readouterr().out
-    assert answer.json()["id"] in logged
-    assert "secret-of-the-house" in logged
+    (line,) = [one for one in logged if one["log_level"] == "error"]
+    assert line["id"] == answer.json()["id"]
+    assert "secret-of-the-house" in str(line["exc_info"])
 
 
 _json = st.recursive(
