@@ -181,6 +181,7 @@ class StoreConformance:
         with pytest.raises(ConflictError):
             store.keep(RUN, "conversation", b"two", was=b"one")
         assert store.kept(RUN, "conversation") == b""
+        store.keep(RUN, "conversation", b"", was=b"one")  # it is so already
         store.keep(RUN, "conversation", b"one", was=b"")
         store.keep(RUN, "conversation", b"one", was=b"")  # the answer of the first was lost
         with pytest.raises(ConflictError):

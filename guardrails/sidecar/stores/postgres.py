@@ -158,7 +158,8 @@ class PostgresRuns:
         values: dict[str, object] = {"run": run, "name": name, "data": data}
         if was is not None:
             fits = [hashlib.sha256(one).digest() for one in (was, data)]
-            values |= {"begins": not was, "fits": fits}
+            # Nothing that is there is as good as empty bytes that are.
+            values |= {"begins": not (was and data), "fits": fits}
 
         def write(db: Connection) -> None:
             query = self._sql.keep if was is None else self._sql.keep_if
