@@ -6,7 +6,8 @@ import os
 import resource
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -33,6 +34,20 @@ def chaos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield found
 
 
+def _once_told(agent: ApiAgent, mend: Callable[[], object]) -> threading.Thread:
+    """Mend in a thread once the agent was told 503, or has waited for that as long as it does."""
+
+    def told() -> None:
+        until = time.monotonic() + agent.patience / 2
+        while time.monotonic() < until and not any(one.startswith("503") for one in agent.seen):
+            time.sleep(0.05)
+        mend()
+
+    thread = threading.Thread(target=told)
+    thread.start()
+    return thread
+
+
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("kind", ["redis", "postgresql"])
 def test_a_database_that_is_killed_and_comes_back(chaos: Stage, kind: str) -> None:
@@ -43,8 +58,7 @@ def test_a_database_that_is_killed_and_comes_back(chaos: Stage, kind: str) -> No
         agent.open()
         agent.look("c1", first="I look at the endpoints.")
         database.kill()
-        back = threading.Timer(DOWN_SECONDS, database.start)
-        back.start()
+        back = _once_told(agent, database.start)
         agent.look("c2", first="I look again.")
         back.join()
         agent.end("It is fixed.")
@@ -90,8 +104,7 @@ def test_a_disk_that_is_full(chaos: Stage) -> None:
         usual = resource.prlimit(serving.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(serving.pid, resource.RLIMIT_FSIZE, (ROOM, usual[1]))
         room = (serving.pid, resource.RLIMIT_FSIZE, usual)
-        back = threading.Timer(DOWN_SECONDS, resource.prlimit, room)
-        back.start()
+        back = _once_told(agent, lambda: resource.prlimit(*room))
         agent.look("c2", first="I look again.")
         back.join()
         agent.end("It is fixed.")
