@@ -218,7 +218,7 @@ def test_a_path_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> Non
         TraceFileHook(tmp_path)
     with pytest.raises(UsageError, match="cannot write the trace: No such file or directory"):
         TraceFileHook(tmp_path / "none" / "run.jsonl")
-    with pytest.raises(UsageError, match="cannot write the trace: .*embedded null"):
+    with pytest.raises(UsageError, match=r"cannot write the trace: .*embedded null"):
         TraceFileHook("a\0b")
 
 
