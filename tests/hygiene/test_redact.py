@@ -99,6 +99,12 @@ def test_two_secrets_of_a_line_are_two() -> None:
     assert clean == "password=[redacted:password] token=[redacted:token] user=joe"
 
 
+def test_secrets_on_both_sides_of_a_stray_brace_are_found() -> None:
+    """Of two objects without a beginning neither hides the other."""
+    half = '"kind":"Secret","data":{"p":"czNjcmV0LXBhc3N3b3Jk"}'
+    assert "czNj" not in redacted(f"{half}}} {half}}}")
+
+
 def test_a_text_of_one_letter_repeated_stalls_nobody() -> None:
     """What no pattern may do is to go over the same letters again and again."""
     for piece in (
@@ -110,6 +116,11 @@ def test_a_text_of_one_letter_repeated_stalls_nobody() -> None:
         "\\",
         "-----BEGIN ",
         "kind: Secret\n",
+        '"kind: Secret\n',
+        "kind: Secret\ndata:\n  a: bbbbbbbb\n",
+        'kind":"Secret"',
+        '}kind":"Secret"',
+        '"data":{"kind":"Secret"',
         "{",
     ):
-        redacted(piece * (60_000 // len(piece)))
+        redacted(piece * (200_000 // len(piece)))
