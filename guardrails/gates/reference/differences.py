@@ -20,6 +20,7 @@ from guardrails.core.evidence import (
 )
 from guardrails.gates.checks import Reference, refer
 from guardrails.gates.kubernetes.namespaces import labels_of
+from guardrails.gates.reads import clipped
 from guardrails.gates.reference.changes import both, declared_fields
 from guardrails.gates.snapshot import Snapshot
 
@@ -28,7 +29,7 @@ OBJECTS: Final = 100
 FIELDS: Final = 10
 """Changed fields of one object that a report holds."""
 TEXT: Final = 120
-"""Characters of a value that a report holds."""
+"""Characters of a value that a report holds; whole words, as half a secret is no longer one."""
 
 
 def changes_since(
@@ -126,8 +127,10 @@ def _by_key(value: object) -> dict[str, object] | None:
 
 
 def _text(value: object) -> str:
-    """Return a value in a line; nothing for none."""
+    """Return a value in a line, of a long one whole words; nothing for none."""
     if value is None:
         return ""
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return text if len(text) <= TEXT else text[: TEXT - 1] + "…"
+    if not isinstance(value, str):
+        value = msgspec.json.format(msgspec.json.encode(value), indent=0).decode()
+    kept = clipped(value, TEXT)
+    return kept if kept == value else f"{kept} …".lstrip()

@@ -81,7 +81,7 @@ def test_a_field_is_named_as_kubectl_would(world: Any) -> None:
     assert told[f"{app}.image"] == ("web:1", "web:2")
     assert told[f"{app}.command"][0] == ""
     # Words of a command may be secrets, so nobody keeps them.
-    assert re.fullmatch(r'\["sha256:\w+","sha256:\w+"\]', told[f"{app}.command"][1])
+    assert re.fullmatch(r'\["sha256:\w+", "sha256:\w+"\]', told[f"{app}.command"][1])
     assert told[f"{app}.readinessProbe"][1] == ""
     assert "/healthz" in told[f"{app}.readinessProbe"][0]
     assert told["spec.paused"] == ("", "true")
@@ -105,12 +105,17 @@ def test_many_changes_are_counted(world: Any) -> None:
 
 
 def test_a_long_value_is_cut(world: Any) -> None:
-    """With a sign that it is."""
+    """Between words and with a sign: half a secret would not be told from other letters."""
     changed = healthy(world)
     container(changed)["image"] = "x" * 500
+    container(changed)["command"] = [f"word-{n}" for n in range(100)]
     (found,) = between(seen(world, healthy(world), 60), seen(world, changed, 0)).objects
-    assert len(found.fields[0].after) == TEXT
-    assert found.fields[0].after.endswith("…")
+    told = {one.field.rpartition(".")[2]: one.after for one in found.fields}
+    assert told["image"] == "…"
+    words, _, sign = told["command"].rpartition(" ")
+    assert sign == "…"
+    assert 1 < len(words) <= TEXT
+    assert re.fullmatch(r'\[("sha256:\w{8}",? ?)+', words)
 
 
 def test_a_list_that_was_not_read_says_nothing(world: Any) -> None:
